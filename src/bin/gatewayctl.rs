@@ -1,0 +1,86 @@
+//! The command line: checks, explains and renders a policy with the filter's own code.
+
+#[path = "gatewayctl/check.rs"]
+mod check;
+#[path = "gatewayctl/explain.rs"]
+mod explain;
+#[path = "gatewayctl/render.rs"]
+mod render;
+#[path = "gatewayctl/source.rs"]
+mod source;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use azureml_gateway::policy::config::PolicyConfig;
+use clap::{Parser, Subcommand};
+
+/// Works with policies of azureml-gateway.
+#[derive(Parser)]
+#[command(name = "gatewayctl", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Prints every problem of a policy file, or what it guards, what it leaves open, and which
+    /// secrets are missing. Exit status 1 if the filter would refuse the file.
+    Check {
+        /// The policy file.
+        file: PathBuf,
+        /// Counts a secret that is missing from this environment as a problem: for use in Envoy's
+        /// environment.
+        #[arg(long)]
+        require_secrets: bool,
+    },
+    /// Prints which operation a call matches, why the others do not, and what would go to the
+    /// backend. Secrets are masked.
+    Explain {
+        /// The policy file.
+        file: PathBuf,
+        /// The call's method.
+        method: String,
+        /// The call's URL, as http://gateway/azureml-demo/..., or the path and query alone.
+        url: String,
+        /// A header of the call, as name:value. May be repeated.
+        #[arg(short = 'H', long = "header", value_name = "NAME:VALUE")]
+        headers: Vec<String>,
+    },
+    /// Prints the JSON Schema of the policy file, for editors.
+    Schema,
+    /// Writes the resource that gives the policy to Envoy (ECDS), in one rename.
+    Render {
+        /// The policy file.
+        file: PathBuf,
+        /// The filter, as Envoy will find it.
+        #[arg(long, default_value = "dist/azureml-gateway.wasm")]
+        wasm: String,
+        /// Where Envoy watches. Absent: standard output.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Check { file, require_secrets } => check::run(&file, require_secrets),
+        Command::Explain { file, method, url, headers } => {
+            explain::run(&file, &method, &url, &headers)
+        }
+        Command::Schema => schema(),
+        Command::Render { file, wasm, out } => render::run(&file, &wasm, out.as_deref()),
+    };
+    result.unwrap_or_else(|message| {
+        eprintln!("gatewayctl: {message}");
+        ExitCode::FAILURE
+    })
+}
+
+fn schema() -> Result<ExitCode, String> {
+    let schema = schemars::schema_for!(PolicyConfig<'_>);
+    let text = serde_json::to_string_pretty(&schema).map_err(|error| error.to_string())?;
+    println!("{text}");
+    Ok(ExitCode::SUCCESS)
+}

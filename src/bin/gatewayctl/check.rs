@@ -1,0 +1,73 @@
+//! `gatewayctl check`: every problem, or a summary.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use azureml_gateway::policy::{Api, Policy, Protocol, Unmatched};
+
+use crate::source::Source;
+
+pub(crate) fn run(file: &Path, require_secrets: bool) -> Result<ExitCode, String> {
+    let source = Source::read(file, require_secrets)?;
+    let policy = source.policy(file)?;
+    summary(policy);
+    let list = |names: &std::collections::BTreeSet<String>| {
+        names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+    };
+    match (source.variables.is_empty(), source.missing.is_empty()) {
+        (true, _) => println!("secrets: none from the environment"),
+        (_, true) => println!("secrets: all set: {}", list(&source.variables)),
+        (_, false) => {
+            println!("secrets: NOT SET in this environment: {}", list(&source.missing));
+            println!("  Envoy refuses the policy until they are set in its environment.");
+        }
+    }
+    println!("{}: no problem", file.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn summary(policy: &Policy) {
+    let hosts = if policy.hosts.is_empty() { "any host".into() } else { policy.hosts.join(", ") };
+    let unmatched = match policy.unmatched {
+        Unmatched::Reject => "refused (404)",
+        Unmatched::Continue => "passed on untouched",
+    };
+    println!("hosts: {hosts}; requests below no API's path are {unmatched}");
+    policy.apis.iter().for_each(api_summary);
+}
+
+fn api_summary(api: &Api) {
+    let protocols: Vec<_> = api
+        .protocols
+        .iter()
+        .map(|protocol| match protocol {
+            Protocol::Http => "http",
+            Protocol::Https => "https",
+        })
+        .collect();
+    println!("API {}: /{} over {}", api.name, api.path, protocols.join(" and "));
+    println!(
+        "  OPEN: no subscription is asked for; whoever reaches Envoy calls with the backend's key"
+    );
+    println!(
+        "  guarded: {} operations; everything else below the path is refused",
+        api.operations.len()
+    );
+    for operation in &api.operations {
+        println!("    {:<6} {}  ({})", operation.method, operation.url_template(), operation.name);
+    }
+    for backend in api.backends.iter() {
+        let matches: Vec<_> =
+            backend.matches.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let when = if matches.is_empty() { "all calls".into() } else { matches.join(", ") };
+        let scheme = if backend.url.https { "https" } else { "http" };
+        let keys: Vec<_> = backend.credentials.iter().map(|c| c.header.as_str()).collect();
+        println!(
+            "  backend for {when}: {scheme}://{}{} by cluster {}, key in {}",
+            backend.url.authority,
+            backend.url.path,
+            backend.cluster,
+            keys.join(", ")
+        );
+    }
+}

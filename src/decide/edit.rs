@@ -1,0 +1,190 @@
+//! What a forwarded request looks like to its backend: path, query, host, credentials.
+
+use std::borrow::Cow;
+
+use crate::policy::backend::Backend;
+use crate::policy::template::{Expect, Segment, Slot, Template};
+use crate::policy::{CLUSTER_HEADER, Operation, Policy, is_internal};
+use crate::uri;
+
+use super::query::Query;
+use super::refusal::Refusal;
+use super::route::Match;
+use super::view::Headers;
+
+/// One change of the request's head.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Edit<'p> {
+    Remove(String),
+    /// Replaces every copy.
+    Set(Cow<'p, str>, Cow<'p, [u8]>),
+    /// As `Set`, and the value must not print.
+    SetSecret(Cow<'p, str>, &'p [u8]),
+}
+
+/// Headers that make some servers take another method or another path than the request's: behind
+/// an operation that was checked, they would reach one that was not.
+const OVERRIDES: [&str; 5] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
+
+/// Step 0 for a request that goes on untouched: the gateway's own header names are its alone.
+pub(super) fn without_internal(headers: &Headers) -> Vec<Edit<'static>> {
+    removals(headers, |name| is_internal(name))
+}
+
+/// The edits that send a request to its backend. `sent_query` is the query as it was sent where
+/// nothing was taken out of it.
+pub(super) fn forward<'p>(
+    policy: &'p Policy,
+    backend: &'p Backend,
+    headers: &Headers,
+    path: Vec<u8>,
+) -> Vec<Edit<'p>> {
+    let sets =
+        |name: &[u8]| backend.credentials.iter().any(|c| c.header.as_str().as_bytes() == name);
+    let mut edits = removals(headers, |name| {
+        let unwanted = is_internal(name)
+            || policy.credential_headers.iter().any(|header| header.is(name))
+            || OVERRIDES.iter().any(|header| header.as_bytes() == name);
+        // What is set below replaces every copy; its own removal would cost a host call for nothing.
+        unwanted && !sets(name) && name != CLUSTER_HEADER.as_bytes()
+    });
+    let set = |name: &'static str, value: Cow<'p, [u8]>| Edit::Set(name.into(), value);
+    edits.push(set(":path", path.into()));
+    edits.push(set(":authority", backend.url.authority.as_bytes().into()));
+    edits.push(set(CLUSTER_HEADER, backend.cluster.as_bytes().into()));
+    edits.extend(backend.credentials.iter().map(|credential| {
+        Edit::SetSecret(credential.header.as_str().into(), credential.value.expose())
+    }));
+    edits
+}
+
+fn removals<'p>(headers: &Headers, unwanted: impl Fn(&[u8]) -> bool) -> Vec<Edit<'p>> {
+    let mut edits: Vec<Edit<'p>> = Vec::new();
+    for (name, _) in headers {
+        if unwanted(name.as_bytes()) {
+            let edit = Edit::Remove(name.clone());
+            if !edits.contains(&edit) {
+                edits.push(edit);
+            }
+        }
+    }
+    edits
+}
+
+/// The backend's path and query.
+///
+/// Without a rewrite they are the bytes that were sent and matched, less the subscription key.
+pub(super) fn target<'p>(
+    found: &Match<'p, '_>,
+    backend: &Backend,
+    rest: &[u8],
+    query: &Query<'_>,
+    sent: SentQuery<'_>,
+) -> Result<Vec<u8>, Refusal<'p>> {
+    let mut target = backend.url.path.as_bytes().to_vec();
+    let Some(rewrite) = &found.operation.rewrite else {
+        target.extend_from_slice(rest);
+        match sent {
+            SentQuery::Whole(None) => {}
+            SentQuery::Whole(Some(query)) => {
+                target.push(b'?');
+                target.extend_from_slice(query);
+            }
+            SentQuery::WithoutKey => append_query(&mut target, query.parts().map(|p| p.raw)),
+        }
+        return Ok(target);
+    };
+    rewritten_path(found, rewrite, &mut target)?;
+    let own = rewritten_query(found, rewrite);
+    let template = &found.operation.template.query;
+    let extra = || query.parts().filter(|part| !template.iter().any(|c| part.is(&c.name)));
+    for part in extra() {
+        if let Some(condition) = rewrite.query.iter().find(|c| part.is(&c.name)) {
+            return Err(Refusal::ReservedParameter(&condition.name));
+        }
+    }
+    append_query(&mut target, own.iter().map(Vec::as_slice).chain(extra().map(|part| part.raw)));
+    Ok(target)
+}
+
+/// The query, as far as it can go on byte for byte.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SentQuery<'r> {
+    Whole(Option<&'r [u8]>),
+    WithoutKey,
+}
+
+fn append_query<'q>(target: &mut Vec<u8>, parts: impl Iterator<Item = &'q [u8]>) {
+    for (i, part) in parts.enumerate() {
+        target.push(if i == 0 { b'?' } else { b'&' });
+        target.extend_from_slice(part);
+    }
+}
+
+fn rewritten_path<'p>(
+    found: &Match<'p, '_>,
+    rewrite: &'p Template,
+    target: &mut Vec<u8>,
+) -> Result<(), Refusal<'p>> {
+    for segment in &rewrite.path {
+        target.push(b'/');
+        match segment {
+            Segment::Literal(literal) => target.extend_from_slice(literal.as_bytes()),
+            Segment::Parameter(slot) | Segment::Rest(Some(slot)) => {
+                let Some(capture) = found.capture(*slot) else { continue };
+                if is_query_parameter(found.operation, *slot) {
+                    let value = &*capture.value;
+                    if matches!(value, b"" | b"." | b"..")
+                        || uri::decodes_to_structure(value, value)
+                    {
+                        let name = found.operation.parameter(*slot).map_or("", |p| &p.name);
+                        return Err(Refusal::Rewrite(name));
+                    }
+                    target.extend_from_slice(uri::encode(value).as_bytes());
+                } else {
+                    target.extend_from_slice(capture.raw);
+                }
+            }
+            Segment::Rest(None) => {}
+        }
+    }
+    Ok(())
+}
+
+fn rewritten_query(found: &Match<'_, '_>, rewrite: &Template) -> Vec<Vec<u8>> {
+    let parts = rewrite.query.iter().filter_map(|condition| {
+        let value: Cow<'_, [u8]> = match &condition.expect {
+            Expect::Literal(literal) => literal.as_bytes().into(),
+            Expect::Parameter(slot) => {
+                let capture = found.capture(*slot)?;
+                if is_query_parameter(found.operation, *slot) {
+                    capture.raw.into()
+                } else {
+                    uri::encode(&capture.value).into_bytes().into()
+                }
+            }
+        };
+        Some([condition.name.as_bytes(), b"=", &value].concat())
+    });
+    parts.collect()
+}
+
+fn is_query_parameter(operation: &Operation, slot: Slot) -> bool {
+    operation.template.query.iter().any(|c| c.expect == Expect::Parameter(slot))
+}
+
+impl std::fmt::Debug for Edit<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Remove(name) => write!(f, "remove {name}"),
+            Self::Set(name, value) => write!(f, "{name}: {}", value.escape_ascii()),
+            Self::SetSecret(name, _) => write!(f, "{name}: [secret]"),
+        }
+    }
+}

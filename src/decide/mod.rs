@@ -1,0 +1,161 @@
+//! The decision over one request: values in, values out.
+//!
+//! ```text
+//! headers --view--> Request --route--> Operation --decide--> Step
+//! ```
+//!
+//! No host, no clock, no state: what is not in the arguments does not count.
+
+mod edit;
+pub mod query;
+pub mod refusal;
+pub mod route;
+pub mod view;
+
+use crate::policy::{Api, Operation, Policy, Protocol, Unmatched};
+use crate::uri;
+
+pub use edit::Edit;
+pub use view::{Headers, Request};
+
+use edit::SentQuery;
+use query::Query;
+use refusal::Refusal;
+
+/// What the host does with a request.
+#[derive(Debug)]
+pub enum Step<'p> {
+    /// Answer it here.
+    Reply(Reply, Labels<'p>),
+    /// Edit it and send it on.
+    Pass(Vec<Edit<'p>>, Labels<'p>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+/// What logs and statistics call the request. Names of the policy and codes of the refusal table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Labels<'p> {
+    pub api: Option<&'p str>,
+    pub operation: Option<&'p str>,
+    pub outcome: &'static str,
+}
+
+/// A call was sent to its backend.
+pub const FORWARDED: &str = "forwarded";
+/// A request below no API's path went on untouched.
+pub const UNTOUCHED: &str = "untouched";
+
+/// A refusal, and the operation if it was known by then.
+struct Refused<'p> {
+    refusal: Refusal<'p>,
+    operation: Option<&'p Operation>,
+}
+
+impl<'p> From<Refusal<'p>> for Refused<'p> {
+    fn from(refusal: Refusal<'p>) -> Self {
+        Self { refusal, operation: None }
+    }
+}
+
+/// Decides what becomes of a request.
+pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>) -> Step<'p> {
+    let Some((api, rest)) = policy.api_at(request.path) else {
+        return unmatched(policy, request);
+    };
+    match serves(policy, request) {
+        Ok(true) => {}
+        Ok(false) => return unmatched(policy, request),
+        Err(refusal) => return refuse(Some(api), refusal.into()),
+    }
+    match call(policy, api, rest, request) {
+        Ok((edits, operation)) => {
+            let labels = Labels {
+                api: Some(&api.name),
+                operation: Some(&operation.name),
+                outcome: FORWARDED,
+            };
+            Step::Pass(edits, labels)
+        }
+        Err(refused) => refuse(Some(api), refused),
+    }
+}
+
+/// A call of an API: the order of the steps. Subscription goes before the backend is chosen,
+/// limits go last before the call is forwarded.
+fn call<'p>(
+    policy: &'p Policy,
+    api: &'p Api,
+    rest: &[u8],
+    request: &Request<'_>,
+) -> Result<(Vec<Edit<'p>>, &'p Operation), Refused<'p>> {
+    // 1. Canonical or refused.
+    uri::check_path(request.path).map_err(Refusal::Path)?;
+    if request.leaves_http() {
+        return Err(Refusal::Upgrade.into());
+    }
+    // 2. API, then operation.
+    check_protocol(api, request.protocol())?;
+    let mut query = Query::parse(request.query).map_err(Refusal::Query)?;
+    let keys = query.take(&api.key_names.query);
+    if keys.len() > 1 {
+        return Err(Refusal::RepeatedParameter(&api.key_names.query).into());
+    }
+    let sent =
+        if keys.is_empty() { SentQuery::Whole(request.query) } else { SentQuery::WithoutKey };
+    let found = route::route(api, request.method, rest, &query)?;
+    let operation = found.operation;
+    let refused = |refusal| Refused { refusal, operation: Some(operation) };
+    // 4. Backend.
+    let backend = api
+        .backends
+        .choose(&operation.backend_tables, |slot| found.capture(slot).map(|c| &*c.value))
+        .ok_or_else(|| refused(Refusal::NoBackend))?;
+    // 6. Forward.
+    let path = edit::target(&found, backend, rest, &query, sent).map_err(refused)?;
+    Ok((edit::forward(policy, backend, request.headers, path), operation))
+}
+
+/// Whether the request's host is the policy's.
+fn serves(policy: &Policy, request: &Request<'_>) -> Result<bool, Refusal<'static>> {
+    let authority = request.authority().ok_or(Refusal::Authority)?;
+    Ok(policy.hosts.is_empty() || policy.hosts.iter().any(|host| authority.is_host(host)))
+}
+
+fn check_protocol<'p>(api: &Api, protocol: Option<Protocol>) -> Result<(), Refusal<'p>> {
+    let served = &api.protocols;
+    let both = served.contains(&Protocol::Http) && served.contains(&Protocol::Https);
+    if both || protocol.is_some_and(|protocol| served.contains(&protocol)) {
+        return Ok(());
+    }
+    Err(Refusal::Protocol(served.clone()))
+}
+
+fn unmatched<'p>(policy: &Policy, request: &Request<'_>) -> Step<'p> {
+    match policy.unmatched {
+        Unmatched::Reject => refuse(None, Refusal::Unmatched.into()),
+        Unmatched::Continue => {
+            let labels = Labels { api: None, operation: None, outcome: UNTOUCHED };
+            Step::Pass(edit::without_internal(request.headers), labels)
+        }
+    }
+}
+
+fn refuse<'p>(api: Option<&'p Api>, refused: Refused<'p>) -> Step<'p> {
+    let Refused { refusal, operation } = refused;
+    let refusal = match api {
+        Some(api) => refusal.under(api.compatibility),
+        None => refusal,
+    };
+    let labels = Labels {
+        api: api.map(|api| &*api.name),
+        operation: operation.map(|operation| &*operation.name),
+        outcome: refusal.code(),
+    };
+    Step::Reply(refusal.reply(), labels)
+}

@@ -1,0 +1,246 @@
+//! The refusals: one table of status, code and message. Nothing else builds an error reply.
+
+use std::borrow::Cow;
+
+use crate::policy::parameter::Rule;
+use crate::policy::{Compatibility, Protocol, REFUSAL_HEADER};
+use crate::uri::PathFault;
+
+use super::Reply;
+use super::query::QueryFault;
+
+/// Why a call is refused. It holds names and values of the policy, nothing of the caller's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal<'p> {
+    /// Below no API's path.
+    Unmatched,
+    Path(PathFault),
+    Authority,
+    Query(QueryFault),
+    Upgrade,
+    Protocol(Vec<Protocol>),
+    /// No template of the API has this path.
+    NoOperation,
+    Method(Vec<&'p str>),
+    MissingParameter(&'p str),
+    RepeatedParameter(&'p str),
+    Parameter(&'p str, Rule<'p>),
+    UnknownParameter(Vec<&'p str>),
+    /// The operation is known, but no backend matches its parameters.
+    NoBackend,
+    /// A parameter's value has no place in the backend's path.
+    Rewrite(&'p str),
+    /// A query parameter that the operation's rewrite sets.
+    ReservedParameter(&'p str),
+}
+
+/// A row of the table.
+struct Row<'p> {
+    status: u16,
+    code: &'static str,
+    message: Cow<'static, str>,
+    header: Option<(&'static str, Cow<'p, str>)>,
+}
+
+impl<'p> Refusal<'p> {
+    /// How API Management answers: it has no 405, and a query that misses the template is 404.
+    pub fn under(self, compatibility: Compatibility) -> Self {
+        match (compatibility, self) {
+            (
+                Compatibility::Apim,
+                Self::Method(_)
+                | Self::MissingParameter(_)
+                | Self::Parameter(
+                    _,
+                    Rule::OneOf(_) | Rule::Boolean | Rule::Integer | Rule::MaxLength(_),
+                )
+                | Self::UnknownParameter(_)
+                | Self::Protocol(_),
+            ) => Self::NoOperation,
+            (_, own) => own,
+        }
+    }
+
+    /// What `x-gateway-refusal`, logs and statistics call it.
+    pub fn code(&self) -> &'static str {
+        self.row().code
+    }
+
+    pub fn status(&self) -> u16 {
+        self.row().status
+    }
+
+    pub fn message(&self) -> Cow<'static, str> {
+        self.row().message
+    }
+
+    pub fn reply(&self) -> Reply {
+        let Row { status, code, message, header } = self.row();
+        let mut headers = vec![
+            ("content-type", "application/json".to_owned()),
+            (REFUSAL_HEADER, code.to_owned()),
+        ];
+        headers.extend(header.map(|(name, value)| (name, value.into_owned())));
+        Reply { status, headers, body: apim_body(status, &message) }
+    }
+
+    fn row(&self) -> Row<'p> {
+        let row = |status, code, message: &'static str| Row {
+            status,
+            code,
+            message: message.into(),
+            header: None,
+        };
+        let told = |status, code, message: String| Row {
+            status,
+            code,
+            message: message.into(),
+            header: None,
+        };
+        match self {
+            Self::Unmatched => row(404, "unmatched", "Resource not found"),
+            Self::NoOperation => row(404, "operation_not_found", "Resource not found"),
+            Self::NoBackend => row(404, "no_backend", "No backend serves this resource"),
+            Self::Path(fault) => {
+                told(400, "invalid_path", format!("The path {}.", path_fault(*fault)))
+            }
+            Self::Authority => {
+                row(400, "invalid_host", "The Host header must be a host, or a host and a port.")
+            }
+            Self::Query(QueryFault::Byte) => row(
+                400,
+                "invalid_query",
+                "The query has a character that must be percent-encoded: a space, ';', '#', a control or a non-ASCII character.",
+            ),
+            Self::Query(QueryFault::Name) => row(
+                400,
+                "invalid_query",
+                "The query has a parameter name that is not plain ASCII, or that hides a separator or an escape.",
+            ),
+            Self::Upgrade => {
+                row(400, "upgrade_refused", "Upgrades and CONNECT are not served here.")
+            }
+            Self::Protocol(protocols) => {
+                let served: Vec<_> = protocols
+                    .iter()
+                    .map(|protocol| match protocol {
+                        Protocol::Http => "http",
+                        Protocol::Https => "https",
+                    })
+                    .collect();
+                told(
+                    403,
+                    "protocol_refused",
+                    format!("This API is served over {} only.", served.join(" and ")),
+                )
+            }
+            Self::Method(allow) => Row {
+                status: 405,
+                code: "method_not_allowed",
+                message: "The method is not allowed for this resource.".into(),
+                header: Some(("allow", allow.join(", ").into())),
+            },
+            Self::MissingParameter(name) => {
+                told(400, "missing_parameter", format!("The query parameter '{name}' is required."))
+            }
+            Self::RepeatedParameter(name) => told(
+                400,
+                "repeated_parameter",
+                format!("The query parameter '{name}' is given more than once."),
+            ),
+            Self::Parameter(name, rule) => told(
+                400,
+                "invalid_parameter",
+                format!("The parameter '{name}' must {}.", demand(rule)),
+            ),
+            Self::UnknownParameter(known) if known.is_empty() => {
+                row(400, "unknown_parameter", "This operation takes no query parameters.")
+            }
+            Self::UnknownParameter(known) => told(
+                400,
+                "unknown_parameter",
+                format!("This operation takes no other query parameters than {}.", quoted(known)),
+            ),
+            Self::Rewrite(name) => told(
+                400,
+                "invalid_parameter",
+                format!(
+                    "The parameter '{name}' must not be empty, a dot segment, or hold a separator."
+                ),
+            ),
+            Self::ReservedParameter(name) => told(
+                400,
+                "reserved_parameter",
+                format!("The query parameter '{name}' is set by the gateway."),
+            ),
+        }
+    }
+}
+
+/// API Management's error body, byte for byte.
+fn apim_body(status: u16, message: &str) -> Vec<u8> {
+    let message = serde_json::Value::from(message);
+    format!("{{ \"statusCode\": {status}, \"message\": {message} }}").into_bytes()
+}
+
+fn path_fault(fault: PathFault) -> &'static str {
+    match fault {
+        PathFault::NoLeadingSlash => "must begin with '/'",
+        PathFault::EmptySegment => "has an empty segment",
+        PathFault::DotSegment => "has a dot segment",
+        PathFault::InvalidEscape => "has an invalid percent-escape",
+        PathFault::Semicolon => "has a ';'",
+        PathFault::Backslash => "has a backslash",
+        PathFault::Byte => "has a character that must be percent-encoded",
+    }
+}
+
+fn demand(rule: &Rule<'_>) -> String {
+    match rule {
+        Rule::OneOf(values) => match values.as_slice() {
+            [only] => format!("be '{only}'"),
+            _ => format!("be one of {}", quoted(values)),
+        },
+        Rule::Boolean => "be 'true' or 'false'".into(),
+        Rule::Integer => "be an integer".into(),
+        Rule::MaxLength(max) => format!("have at most {max} characters"),
+        Rule::NoEscapes => "not contain this percent-escape".into(),
+    }
+}
+
+fn quoted(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
+    quoted.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn not_found_is_api_managements_body_byte_for_byte() {
+        let reply = Refusal::NoOperation.reply();
+        assert_eq!(reply.body, br#"{ "statusCode": 404, "message": "Resource not found" }"#);
+        assert_eq!(reply.body.len(), 54);
+    }
+
+    #[test]
+    fn a_message_with_quotes_stays_json() {
+        let reply = Refusal::MissingParameter("a\"b").reply();
+        let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(body["message"], "The query parameter 'a\"b' is required.");
+    }
+
+    #[test]
+    fn api_management_has_neither_405_nor_400_for_a_template() {
+        for refusal in [
+            Refusal::Method(vec!["GET"]),
+            Refusal::MissingParameter("api-version"),
+            Refusal::Parameter("api-version", Rule::OneOf(vec!["2.0"])),
+        ] {
+            assert_eq!(refusal.under(Compatibility::Apim), Refusal::NoOperation);
+        }
+        let path = Refusal::Path(PathFault::DotSegment);
+        assert_eq!(path.clone().under(Compatibility::Apim), path);
+    }
+}

@@ -1,0 +1,210 @@
+//! From a call to its operation: method, URL template, query conditions.
+//!
+//! An operation matches when all of it does. Of those that match, the most specific one is the
+//! operation; compile saw to it that there is only one. Where none matches, the refusal says what
+//! came nearest: an unknown path, another method, or what is wrong with the query.
+
+use std::borrow::Cow;
+
+use crate::policy::parameter::Rule;
+use crate::policy::template::{Expect, Segment, Slot};
+use crate::policy::{Api, ExtraQueryParameters, Operation};
+use crate::uri;
+
+use super::query::Query;
+use super::refusal::Refusal;
+
+/// An operation, and the values of its parameters in this call.
+#[derive(Debug)]
+pub struct Match<'p, 'r> {
+    pub operation: &'p Operation,
+    captures: Vec<Option<Capture<'r>>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Capture<'r> {
+    /// As it was sent.
+    pub raw: &'r [u8],
+    /// Decoded once.
+    pub value: Cow<'r, [u8]>,
+}
+
+/// Why an operation does not match a call.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Mismatch<'p> {
+    Path,
+    Method,
+    /// Path and method are the operation's.
+    Refused(Refusal<'p>),
+}
+
+impl<'r> Match<'_, 'r> {
+    pub fn capture(&self, slot: Slot) -> Option<&Capture<'r>> {
+        self.captures.get(slot.0)?.as_ref()
+    }
+
+    /// The parameters that were given, with their values.
+    pub fn captures(&self) -> impl Iterator<Item = (&str, &Capture<'r>)> {
+        let parameters = self.operation.parameters.iter().map(|p| p.name.as_ref());
+        parameters.zip(&self.captures).filter_map(|(name, c)| Some((name, c.as_ref()?)))
+    }
+}
+
+/// Finds the operation. `rest` is the checked path below the API's path.
+pub fn route<'p, 'r>(
+    api: &'p Api,
+    method: &[u8],
+    rest: &'r [u8],
+    query: &Query<'r>,
+) -> Result<Match<'p, 'r>, Refusal<'p>> {
+    let candidates = std::str::from_utf8(rest).map_or(&[][..], |path| api.routes.candidates(path));
+    let mut allow: Vec<&'p str> = Vec::new();
+    let mut nearest: Option<Refusal<'p>> = None;
+    for operation in candidates.iter().filter_map(|index| api.operations.get(*index)) {
+        match judge(operation, method, rest, query) {
+            Ok(found) => return Ok(found),
+            Err(Mismatch::Path) => {}
+            Err(Mismatch::Method) if !allow.contains(&&*operation.method) => {
+                allow.push(&operation.method);
+            }
+            Err(Mismatch::Method) => {}
+            // A backend may take either value, so that no operation may pass this on.
+            Err(Mismatch::Refused(refusal @ Refusal::RepeatedParameter(_))) => return Err(refusal),
+            Err(Mismatch::Refused(refusal)) => nearest = Some(nearer(nearest, refusal)),
+        }
+    }
+    Err(match nearest {
+        Some(refusal) => refusal,
+        None if !allow.is_empty() => Refusal::Method(allow),
+        None => Refusal::NoOperation,
+    })
+}
+
+/// The first refusal stands. Values that other operations allow for the same parameter are added.
+fn nearer<'p>(first: Option<Refusal<'p>>, next: Refusal<'p>) -> Refusal<'p> {
+    match (first, next) {
+        (
+            Some(Refusal::Parameter(name, Rule::OneOf(mut values))),
+            Refusal::Parameter(other, Rule::OneOf(more)),
+        ) if name == other => {
+            values.extend(more.into_iter().filter(|v| !values.contains(v)).collect::<Vec<_>>());
+            Refusal::Parameter(name, Rule::OneOf(values))
+        }
+        (Some(first), _) => first,
+        (None, next) => next,
+    }
+}
+
+/// Holds one operation against a call.
+pub fn judge<'p, 'r>(
+    operation: &'p Operation,
+    method: &[u8],
+    rest: &'r [u8],
+    query: &Query<'r>,
+) -> Result<Match<'p, 'r>, Mismatch<'p>> {
+    let mut captures: Vec<Option<Capture<'r>>> = vec![None; operation.parameters.len()];
+    let mut capture = |slot: Slot, raw: &'r [u8]| {
+        if let Some(place) = captures.get_mut(slot.0) {
+            *place = Some(Capture { raw, value: Cow::Borrowed(raw) });
+        }
+    };
+    let escaped_rest = match_path(operation, rest, &mut capture).ok_or(Mismatch::Path)?;
+    if operation.method.as_bytes() != method {
+        return Err(Mismatch::Method);
+    }
+    if escaped_rest {
+        return Err(Mismatch::Refused(Refusal::Parameter("*", Rule::NoEscapes)));
+    }
+    for (parameter, capture) in operation.parameters.iter().zip(&mut captures) {
+        let Some(capture) = capture else { continue };
+        let refuse = |rule| Mismatch::Refused(Refusal::Parameter(&parameter.name, rule));
+        if capture.raw.contains(&b'%') {
+            let value = uri::decode(capture.raw)
+                .filter(|value| {
+                    parameter.allow_escapes && !uri::decodes_to_structure(value, capture.raw)
+                })
+                .ok_or_else(|| refuse(Rule::NoEscapes))?;
+            capture.value = value;
+        }
+        parameter.judge(&capture.value).map_err(refuse)?;
+    }
+    match_query(operation, query, &mut captures).map_err(Mismatch::Refused)?;
+    Ok(Match { operation, captures })
+}
+
+/// Matches segment by segment. Says whether an unnamed rest has escapes, which nothing allows.
+fn match_path<'r>(
+    operation: &Operation,
+    rest: &'r [u8],
+    capture: &mut impl FnMut(Slot, &'r [u8]),
+) -> Option<bool> {
+    let mut left = rest.strip_prefix(b"/").map(Some)?;
+    for segment in &operation.template.path {
+        let remaining = left?;
+        if let Segment::Rest(slot) = segment {
+            if remaining.is_empty() {
+                return None;
+            }
+            return match slot {
+                Some(slot) => {
+                    capture(*slot, remaining);
+                    Some(false)
+                }
+                None => Some(remaining.contains(&b'%')),
+            };
+        }
+        let mut halves = remaining.splitn(2, |b| *b == b'/');
+        let text = halves.next()?;
+        left = halves.next();
+        match segment {
+            Segment::Literal(literal) if literal.as_bytes() == text => {}
+            Segment::Parameter(slot) if !text.is_empty() => capture(*slot, text),
+            _ => return None,
+        }
+    }
+    left.is_none().then_some(false)
+}
+
+fn match_query<'p, 'r>(
+    operation: &'p Operation,
+    query: &Query<'r>,
+    captures: &mut [Option<Capture<'r>>],
+) -> Result<(), Refusal<'p>> {
+    let conditions = &operation.template.query;
+    if let Some(twice) = conditions.iter().find(|c| query.named(&c.name).count() > 1) {
+        return Err(Refusal::RepeatedParameter(&twice.name));
+    }
+    for condition in conditions {
+        let name: &'p str = &condition.name;
+        let Some(part) = query.named(name).next() else {
+            if operation.requires(condition) {
+                return Err(Refusal::MissingParameter(name));
+            }
+            continue;
+        };
+        let refuse = |rule| Refusal::Parameter(name, rule);
+        let value = part.decoded().ok_or_else(|| refuse(Rule::NoEscapes))?;
+        match &condition.expect {
+            Expect::Literal(literal) if literal.as_bytes() == &*value => {}
+            Expect::Literal(literal) => return Err(refuse(Rule::OneOf(vec![literal]))),
+            Expect::Parameter(slot) => {
+                if let Some(parameter) = operation.parameter(*slot) {
+                    parameter.judge(&value).map_err(refuse)?;
+                }
+                if let Some(place) = captures.get_mut(slot.0) {
+                    *place = Some(Capture { raw: part.value, value });
+                }
+            }
+        }
+    }
+    if operation.extra_query == ExtraQueryParameters::Refuse {
+        let known: Vec<&str> = conditions.iter().map(|c| c.name.as_ref()).collect();
+        let unknown = |part: &&super::query::Part<'_>| {
+            !part.raw.is_empty() && !known.iter().any(|name| part.is(name))
+        };
+        if query.parts().any(|part| unknown(&part)) {
+            return Err(Refusal::UnknownParameter(known));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! The only module with host calls: bytes in, edits and replies out.
+//!
+//! One read of the header map a request, then the edits. Only the SDK's `_bytes` functions are
+//! used: the others panic on bytes that are not UTF-8, and a panic takes the worker's VM down.
+
+use std::os::wasi::ffi::OsStringExt;
+use std::rc::Rc;
+
+use log::{error, info, warn};
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
+
+use crate::decide::{Edit, Labels, Reply, Request, Step, decide};
+use crate::policy::problem::Severity;
+use crate::policy::{Policy, compile};
+
+// The SDK's entry point is an exported function, which the lint counts as unsafe code.
+#[allow(unsafe_code)]
+mod entry {
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+        proxy_wasm::set_root_context(|_| Box::new(super::Gateway::default()));
+    }}
+}
+
+/// One configuration of the filter, in one worker's VM.
+#[derive(Default)]
+struct Gateway {
+    policy: Option<Rc<Policy>>,
+}
+
+/// One request.
+struct Exchange {
+    policy: Rc<Policy>,
+}
+
+impl Context for Gateway {}
+
+impl RootContext for Gateway {
+    /// Refuses a policy with an error in it: Envoy then keeps the one it has.
+    fn on_configure(&mut self, _size: usize) -> bool {
+        let file = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX)
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        let environment = |name: &str| std::env::var_os(name).map(OsStringExt::into_vec);
+        let compiled = compile(&file, &environment);
+        for problem in &compiled.problems {
+            match problem.severity {
+                Severity::Error => error!("policy refused: {problem}"),
+                Severity::Warning => warn!("policy: {problem}"),
+            }
+        }
+        self.policy = compiled.policy.map(Rc::new);
+        if let Some(policy) = &self.policy {
+            let operations: usize = policy.apis.iter().map(|api| api.operations.len()).sum();
+            info!("policy loaded: {} APIs, {operations} operations", policy.apis.len());
+        }
+        self.policy.is_some()
+    }
+
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        let policy = Rc::clone(self.policy.as_ref()?);
+        Some(Box::new(Exchange { policy }))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+impl Context for Exchange {}
+
+impl HttpContext for Exchange {
+    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        let Ok(headers) = hostcalls::get_map_bytes(MapType::HttpRequestHeaders) else {
+            return Action::Pause;
+        };
+        match decide(&self.policy, &Request::read(&headers)) {
+            Step::Reply(reply, labels) => {
+                tell(labels);
+                send(&reply);
+                Action::Pause
+            }
+            Step::Pass(edits, labels) => {
+                tell(labels);
+                edits.iter().for_each(apply);
+                Action::Continue
+            }
+        }
+    }
+}
+
+/// Sets the filter state that access log and statistics read.
+fn tell(labels: Labels<'_>) {
+    let set = |key, value: &str| {
+        let _ = hostcalls::set_property(vec![key], Some(value.as_bytes()));
+    };
+    if let Some(api) = labels.api {
+        set("gateway.api", api);
+    }
+    if let Some(operation) = labels.operation {
+        set("gateway.operation", operation);
+    }
+    set("gateway.outcome", labels.outcome);
+}
+
+fn send(reply: &Reply) {
+    let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let _ = hostcalls::send_http_response(u32::from(reply.status), headers, Some(&reply.body));
+}
+
+fn apply(edit: &Edit<'_>) {
+    let map = MapType::HttpRequestHeaders;
+    let _ = match edit {
+        Edit::Remove(name) => hostcalls::remove_map_value(map, name),
+        Edit::Set(name, value) => hostcalls::set_map_value_bytes(map, name, Some(value)),
+        Edit::SetSecret(name, value) => hostcalls::set_map_value_bytes(map, name, Some(value)),
+    };
+}

@@ -1,0 +1,145 @@
+//! Compiles one API.
+
+use crate::policy::backend::BaseUrl;
+use crate::policy::config::{self, ApiConfig, ErrorFormat, KeyNamesConfig, Protocol};
+use crate::policy::problem::{JsonPath, Problems};
+use crate::policy::routes::{self, Routes};
+use crate::policy::{Api, HeaderName, KeyNames, Operation};
+
+use super::{Environment, NAME_RULE, backend, is_name, operation, unsupported};
+
+pub(super) fn compile(
+    config: &ApiConfig<'_>,
+    path: &JsonPath,
+    environment: Environment<'_>,
+    problems: &mut Problems,
+) -> Option<Api> {
+    if !is_name(&config.name) {
+        problems.error(&path.key("name"), NAME_RULE);
+    }
+    if !is_suffix(&config.path) {
+        problems.error(
+            &path.key("path"),
+            "must be one or more segments of letters, digits and -._~, without \"/\" at its ends",
+        );
+    }
+    refuse_unsupported(config, path, problems);
+    let protocols = config.protocols.clone().unwrap_or_else(|| vec![Protocol::Https]);
+    if protocols.is_empty() {
+        problems.error(&path.key("protocols"), "must list \"http\", \"https\" or both");
+    }
+    let service_url = BaseUrl::parse(&config.service_url)
+        .map_err(|fault| problems.error(&path.key("serviceUrl"), fault))
+        .ok();
+    let key_names = key_names(config.subscription_key_parameter_names.as_ref(), path, problems);
+    let operations = operations(config, path, key_names.as_ref(), problems);
+    let backends =
+        backend::compile(config, service_url.as_ref(), &operations, path, environment, problems);
+
+    let (key_names, backends) = (key_names?, backends?);
+    let operations: Vec<Operation> = operations
+        .into_iter()
+        .map(|(_, mut operation)| {
+            let slot = |name: &str| operation.slot(name);
+            operation.backend_tables = backends.tables_for(slot);
+            operation
+        })
+        .collect();
+    let routes = Routes::new(&operations)
+        .map_err(|error| problems.error(&path.key("operations"), error.to_string()))
+        .ok()?;
+    Some(Api {
+        name: config.name.as_str().into(),
+        path: config.path.as_str().into(),
+        protocols,
+        key_names,
+        compatibility: config.compatibility,
+        operations,
+        routes,
+        backends,
+    })
+}
+
+fn refuse_unsupported(config: &ApiConfig<'_>, path: &JsonPath, problems: &mut Problems) {
+    if config.subscription_required != Some(false) {
+        problems.error(
+            &path.key("subscriptionRequired"),
+            "must be false: subscriptions are not supported by this version, so every caller who \
+             reaches Envoy may call this API",
+        );
+    }
+    if config.rate_limit.is_some() {
+        unsupported(&path.key("rateLimit"), problems);
+    }
+    if matches!(config.error_format, Some(ErrorFormat::Azureml | ErrorFormat::Openai)) {
+        problems.error(&path.key("errorFormat"), "must be \"apim\": this version has no other");
+    }
+}
+
+fn key_names(
+    config: Option<&KeyNamesConfig>,
+    path: &JsonPath,
+    problems: &mut Problems,
+) -> Option<KeyNames> {
+    let path = path.key("subscriptionKeyParameterNames");
+    let header = config.and_then(|c| c.header.as_deref()).unwrap_or("Ocp-Apim-Subscription-Key");
+    let query = config.and_then(|c| c.query.as_deref()).unwrap_or("subscription-key");
+    let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if query.is_empty() || !query.bytes().all(name) {
+        problems.error(&path.key("query"), "must be letters, digits, \"-\", \"_\" or \".\"");
+    }
+    let Some(header) = HeaderName::parse(header) else {
+        problems.error(&path.key("header"), "must be the name of a header");
+        return None;
+    };
+    Some(KeyNames { header, query: query.into() })
+}
+
+fn operations(
+    config: &ApiConfig<'_>,
+    path: &JsonPath,
+    key_names: Option<&KeyNames>,
+    problems: &mut Problems,
+) -> Vec<(usize, Operation)> {
+    let path = path.key("operations");
+    if config.operations.is_empty() {
+        problems.error(&path, "must have at least one operation");
+    }
+    let mut operations: Vec<(usize, Operation)> = Vec::new();
+    for (i, raw) in config.operations.iter().enumerate() {
+        let path = path.index(i);
+        let Some(config) = config::read(raw, &path, problems) else { continue };
+        let Some(operation) = operation::compile(&config, &path, key_names, problems) else {
+            continue;
+        };
+        operations.push((i, operation));
+    }
+    for (n, (i, operation)) in operations.iter().enumerate() {
+        for (first, other) in operations.iter().take(n) {
+            if operation.name == other.name {
+                let message = format!(
+                    "is the same as {}: each operation needs its own",
+                    path.index(*first).key("name")
+                );
+                problems.error(&path.index(*i).key("name"), message);
+            }
+            if operation.specificity == other.specificity && routes::overlap(operation, other) {
+                let message = format!(
+                    "matches requests that {} (\"{}\") matches too, and neither is more specific: \
+                     give them different methods, literals, or allowed values",
+                    path.index(*first).key("urlTemplate"),
+                    other.name
+                );
+                problems.error(&path.index(*i).key("urlTemplate"), message);
+            }
+        }
+    }
+    operations
+}
+
+fn is_suffix(path: &str) -> bool {
+    let valid = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    path.split('/').all(|segment| {
+        !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(valid)
+    })
+}

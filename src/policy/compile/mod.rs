@@ -1,0 +1,181 @@
+//! Compiles the policy file into the [`Policy`]: references resolved, conflicts refused.
+//!
+//! Every problem of the file is found in one pass. A file with an error gives no policy.
+
+mod api;
+mod backend;
+mod credentials;
+mod operation;
+
+use super::config::{self, PolicyConfig};
+use super::problem::{JsonPath, Problem, Problems};
+use super::routes;
+use super::{Api, FORMAT_VERSION, HeaderName, Policy, Suffixes};
+use crate::uri::Authority;
+
+/// Looks an environment variable up.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<Vec<u8>>;
+
+#[derive(Debug)]
+pub struct Compiled {
+    /// Absent if and only if a problem is an error.
+    pub policy: Option<Policy>,
+    pub problems: Vec<Problem>,
+}
+
+pub fn compile(file: &[u8], environment: Environment<'_>) -> Compiled {
+    let mut problems = Problems::default();
+    let policy = match std::str::from_utf8(file) {
+        Ok(text) => config::read_policy(text, &mut problems)
+            .and_then(|config| policy(&config, environment, &mut problems)),
+        Err(error) => {
+            let message = format!("is not UTF-8 from byte {} on", error.valid_up_to());
+            problems.error(&JsonPath::default(), message);
+            None
+        }
+    };
+    let policy = policy.filter(|_| !problems.has_errors());
+    Compiled { policy, problems: problems.into_vec() }
+}
+
+fn policy(
+    config: &PolicyConfig<'_>,
+    environment: Environment<'_>,
+    problems: &mut Problems,
+) -> Option<Policy> {
+    let root = JsonPath::default();
+    if config.version != FORMAT_VERSION {
+        let message =
+            format!("is {}, but this gateway reads version {FORMAT_VERSION}", config.version);
+        problems.error(&root.key("version"), message);
+    }
+    for (key, used) in [
+        ("portal", config.portal.is_some()),
+        ("products", config.products.is_some()),
+        ("subscriptions", config.subscriptions.is_some()),
+    ] {
+        if used {
+            unsupported(&root.key(key), problems);
+        }
+    }
+    let hosts = hosts(config.hosts.as_deref(), problems);
+
+    let path = root.key("apis");
+    if config.apis.is_empty() {
+        problems.error(&path, "must have at least one API");
+    }
+    let apis: Vec<(usize, Api)> = config
+        .apis
+        .iter()
+        .enumerate()
+        .filter_map(|(i, raw)| {
+            let path = path.index(i);
+            let config = config::read(raw, &path, problems)?;
+            Some((i, api::compile(&config, &path, environment, problems)?))
+        })
+        .collect();
+    unique(&apis, &path, "name", |api| &api.name, problems);
+    unique(&apis, &path, "path", |api| &api.path, problems);
+    reachable(&apis, &path, problems);
+    backend::check_clusters(&apis, &path, problems);
+
+    let apis: Vec<Api> = apis.into_iter().map(|(_, api)| api).collect();
+    Some(Policy {
+        unmatched: config.unmatched,
+        hosts,
+        suffixes: Suffixes::new(apis.iter().map(|api| api.path.as_ref())),
+        credential_headers: credential_headers(&apis),
+        apis,
+    })
+}
+
+fn hosts(hosts: Option<&[String]>, problems: &mut Problems) -> Vec<Box<str>> {
+    let path = JsonPath::default().key("hosts");
+    let Some(hosts) = hosts else { return Vec::new() };
+    if hosts.is_empty() {
+        problems
+            .error(&path, "lists no host, so nothing would be served: leave it out to serve all");
+    }
+    for (i, host) in hosts.iter().enumerate() {
+        let plain = Authority::parse(host.as_bytes()).is_some_and(|authority| {
+            authority.port.is_none() && !host.ends_with('.') && *host == host.to_ascii_lowercase()
+        });
+        if !plain {
+            problems
+                .error(&path.index(i), "must be a host in lower case, without port and final dot");
+        }
+    }
+    hosts.iter().map(|host| host.as_str().into()).collect()
+}
+
+/// Finds values that two APIs share.
+fn unique<'a>(
+    apis: &'a [(usize, Api)],
+    path: &JsonPath,
+    key: &str,
+    value: impl Fn(&'a Api) -> &'a str,
+    problems: &mut Problems,
+) {
+    for (n, (i, api)) in apis.iter().enumerate() {
+        if let Some((first, _)) = apis.iter().take(n).find(|(_, other)| value(other) == value(api))
+        {
+            let message =
+                format!("is the same as {}: each API needs its own", path.index(*first).key(key));
+            problems.error(&path.index(*i).key(key), message);
+        }
+    }
+}
+
+/// Finds operations whose paths all belong to an API with a longer path.
+fn reachable(apis: &[(usize, Api)], path: &JsonPath, problems: &mut Problems) {
+    for (i, api) in apis {
+        for (_, longer) in apis {
+            let Some(rest) = longer.path.strip_prefix(&*api.path).and_then(|p| p.strip_prefix('/'))
+            else {
+                continue;
+            };
+            let prefix: Vec<&str> = rest.split('/').collect();
+            for operation in &api.operations {
+                if routes::begins_with(operation, &prefix) {
+                    let message = format!(
+                        "operation \"{}\" cannot be reached: its paths lie below \"{}\", which is \
+                         the path of API \"{}\"",
+                        operation.name, longer.path, longer.name
+                    );
+                    problems.error(&path.index(*i), message);
+                }
+            }
+        }
+    }
+}
+
+/// Every header that may carry a credential to some backend of the policy, or to the gateway.
+fn credential_headers(apis: &[Api]) -> Vec<HeaderName> {
+    let fixed = ["authorization", "proxy-authorization", "ocp-apim-subscription-key"];
+    let fixed = fixed.into_iter().filter_map(HeaderName::parse);
+    let own = apis.iter().map(|api| api.key_names.header.clone());
+    let backends = apis.iter().flat_map(|api| api.backends.iter());
+    let keys = backends.flat_map(|backend| backend.credentials.iter().map(|c| c.header.clone()));
+    let mut names: Vec<HeaderName> = Vec::new();
+    for name in fixed.chain(own).chain(keys) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn unsupported(path: &JsonPath, problems: &mut Problems) {
+    problems.error(path, "is not supported by this version: leave it out");
+}
+
+/// Whether a name can be a label in logs and statistics.
+fn is_name(name: &str) -> bool {
+    let valid = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= 80
+        && name.bytes().all(valid)
+}
+
+const NAME_RULE: &str =
+    "must be 1 to 80 letters, digits, \"-\", \"_\" or \".\", the first a letter or a digit";

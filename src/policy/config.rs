@@ -1,0 +1,399 @@
+//! The policy file as it is written: format version 1.
+//!
+//! These types hold what was written and nothing more; [`super::compile`] makes of them what is
+//! true. Unknown keys are refused. Each API, operation, template parameter and backend is borrowed
+//! raw and parsed alone, so that a structural mistake in one hides none of the others. The JSON
+//! Schema of the file is derived from the same types, and their comments are its descriptions.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+#[cfg(not(target_arch = "wasm32"))]
+use schemars::JsonSchema;
+
+use super::problem::{JsonPath, Problems};
+
+/// Policy of azureml-gateway, format version 1.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PolicyConfig<'a> {
+    /// Where an editor finds the JSON Schema. Not used by the gateway.
+    #[serde(rename = "$schema")]
+    pub schema: Option<String>,
+    /// The format of this file: 1.
+    pub version: u64,
+    /// What becomes of a request that is below no API's path: `reject` answers 404; `continue`
+    /// passes it on untouched, for an application beside the gateway.
+    #[serde(default)]
+    pub unmatched: Unmatched,
+    /// Only these authorities are served, lower case, without port or final dot. Absent: all.
+    pub hosts: Option<Vec<String>>,
+    /// The APIs that are published.
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<ApiConfig<'_>>"))]
+    pub apis: Vec<&'a RawValue>,
+    /// Reserved: the developer portal.
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
+    pub portal: Option<&'a RawValue>,
+    /// Reserved: products.
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
+    pub products: Option<&'a RawValue>,
+    /// Reserved: subscriptions.
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
+    pub subscriptions: Option<&'a RawValue>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Unmatched {
+    #[default]
+    Reject,
+    Continue,
+}
+
+/// One API: a path below which operations are served by a backend.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ApiConfig<'a> {
+    /// The API's identifier, a label in logs and statistics.
+    pub name: String,
+    pub display_name: Option<String>,
+    pub description: Option<String>,
+    /// Web API URL suffix: one or more path segments, matched whole, the longest suffix first.
+    pub path: String,
+    /// The schemes over which callers may come. Absent: https only.
+    pub protocols: Option<Vec<Protocol>>,
+    /// The default backend: its host becomes `:authority`, its path goes before the rest.
+    pub service_url: String,
+    /// The Envoy cluster of the default backend. Absent: `gateway-https` or `gateway-http`, by the
+    /// scheme of the URL.
+    pub cluster: Option<String>,
+    /// Whether a call needs a subscription. Absent: true.
+    pub subscription_required: Option<bool>,
+    /// Where the caller's subscription key stands. It never reaches the backend.
+    pub subscription_key_parameter_names: Option<KeyNamesConfig>,
+    /// The shape of error bodies.
+    pub error_format: Option<ErrorFormat>,
+    /// `precise` tells a wrong method (405) and a wrong query (400) from an unknown path (404);
+    /// `apim` answers 404 to all three, as API Management does.
+    #[serde(default)]
+    pub compatibility: Compatibility,
+    /// Reserved: calls a subscription may make.
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
+    pub rate_limit: Option<&'a RawValue>,
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<OperationConfig<'_>>"))]
+    pub operations: Vec<&'a RawValue>,
+    /// Backends and their credentials, by template parameters; the most specific match first.
+    #[serde(borrow, default)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<BackendConfig<'_>>"))]
+    pub backends: Vec<&'a RawValue>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    Http,
+    Https,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Compatibility {
+    #[default]
+    Precise,
+    Apim,
+}
+
+/// `azureml` and `openai` are reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ErrorFormat {
+    Apim,
+    Azureml,
+    Openai,
+}
+
+#[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct KeyNamesConfig {
+    /// Absent: `Ocp-Apim-Subscription-Key`.
+    pub header: Option<String>,
+    /// Absent: `subscription-key`.
+    pub query: Option<String>,
+}
+
+/// One operation: a method and a URL template.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct OperationConfig<'a> {
+    /// The operation's identifier, a label in logs and statistics.
+    pub name: String,
+    pub display_name: Option<String>,
+    pub description: Option<String>,
+    /// The HTTP method, in capitals.
+    pub method: String,
+    /// Path segments are literals, `{name}` for one segment, or a final `{*rest}` or `*`; query
+    /// parts are `name=literal` or `name={parameter}`, in any order.
+    pub url_template: String,
+    #[serde(borrow, default)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<ParameterConfig>"))]
+    pub template_parameters: Vec<&'a RawValue>,
+    /// Query parameters that the template does not name: `forward` sends them on, `refuse`
+    /// answers 400.
+    #[serde(default)]
+    pub extra_query_parameters: ExtraQueryParameters,
+    /// The backend's template, of the same parameters. Absent: the path as it was sent. Query
+    /// parameters that `urlTemplate` does not name are kept.
+    pub rewrite_uri: Option<String>,
+    /// Reserved: calls a subscription may make.
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
+    pub rate_limit: Option<&'a RawValue>,
+    /// `shadow` is reserved.
+    pub mode: Option<Mode>,
+    /// An example request, for documentation.
+    pub request: Option<RequestConfig>,
+    /// The answers to expect, for documentation.
+    #[serde(default)]
+    pub responses: Vec<ResponseConfig>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ExtraQueryParameters {
+    #[default]
+    Forward,
+    Refuse,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    Enforce,
+    Shadow,
+}
+
+/// What a parameter of the URL template may be.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ParameterConfig {
+    pub name: String,
+    pub description: Option<String>,
+    /// `false` makes a query part of the template optional. Absent: true.
+    pub required: Option<bool>,
+    #[serde(default, rename = "type")]
+    pub kind: ParameterType,
+    /// The allowed values. Absent: any.
+    pub values: Option<Vec<String>>,
+    /// The longest value, in bytes after decoding.
+    pub max_length: Option<usize>,
+    /// Whether a path parameter may hold percent-escapes. Never those of `/`, `\`, `.`, `;`, `?`,
+    /// `#`, `%` and control characters.
+    #[serde(default)]
+    pub allow_escapes: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ParameterType {
+    #[default]
+    String,
+    /// `true` or `false`, in any case.
+    Boolean,
+    /// Decimal digits, with or without a minus sign.
+    Integer,
+}
+
+#[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RequestConfig {
+    pub content_type: Option<String>,
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "serde_json::Value"))]
+    pub example: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ResponseConfig {
+    pub status_code: u16,
+    pub description: Option<String>,
+}
+
+/// A backend and the key that it is sent.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct BackendConfig<'a> {
+    /// The values of template parameters for which this backend serves; `{}` matches all.
+    #[serde(rename = "match")]
+    #[cfg_attr(
+        not(target_arch = "wasm32"),
+        schemars(with = "std::collections::BTreeMap<String, String>")
+    )]
+    pub matches: Pairs<String>,
+    /// Absent: the API's `serviceUrl`.
+    pub url: Option<String>,
+    /// Absent: the API's `cluster`.
+    pub cluster: Option<String>,
+    /// The key that the backend is sent.
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "CredentialsConfig"))]
+    pub credentials: &'a RawValue,
+}
+
+/// The schema of credentials. They are read by [`super::credentials`] and not by serde, whose
+/// messages quote what they find.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum CredentialsConfig {
+    /// The Authorization header: a scheme, a space, and the key.
+    Authorization(AuthorizationConfig),
+    /// Other headers by name, each with its key.
+    Header(std::collections::BTreeMap<String, SecretConfig>),
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct AuthorizationConfig {
+    scheme: String,
+    parameter: SecretConfig,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum SecretConfig {
+    /// An environment variable of Envoy's.
+    Env(String),
+    /// The key itself. Envoy's configuration dump shows it.
+    Value(String),
+}
+
+/// The members of an object, in order. A name that stands twice is refused.
+#[derive(Debug)]
+pub struct Pairs<T>(pub Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Pairs<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<T>, A::Error> {
+                let mut pairs: Vec<(String, T)> = Vec::new();
+                while let Some((name, value)) = map.next_entry()? {
+                    if pairs.iter().any(|(seen, _)| *seen == name) {
+                        return Err(serde::de::Error::custom("a name stands twice in this object"));
+                    }
+                    pairs.push((name, value));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+/// Reads the file's outermost object. A mistake there is a problem, and the APIs are looked at
+/// nevertheless.
+pub(super) fn read_policy<'a>(text: &'a str, problems: &mut Problems) -> Option<PolicyConfig<'a>> {
+    let (path, error) = match parse::<PolicyConfig<'a>>(text) {
+        Ok(config) => return Some(config),
+        Err(mistake) => mistake,
+    };
+    let path = JsonPath::default().join(&path);
+    if error.is_data() {
+        problems.error(&path, data_message(&error));
+        salvage(text)
+    } else {
+        problems.error(&path, format!("is not JSON: {error}"));
+        None
+    }
+}
+
+/// Reads one object that stands at `path`.
+pub(super) fn read<'a, T: Deserialize<'a>>(
+    raw: &'a RawValue,
+    path: &JsonPath,
+    problems: &mut Problems,
+) -> Option<T> {
+    match parse(raw.get()) {
+        Ok(value) => Some(value),
+        Err((place, error)) => {
+            problems.error(&path.join(&place), data_message(&error));
+            None
+        }
+    }
+}
+
+/// A mistake comes with its place inside `text`.
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, (String, serde_json::Error)> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| (error.path().to_string(), error.into_inner()))?;
+    deserializer.end().map_err(|error| (String::new(), error))?;
+    Ok(value)
+}
+
+/// What can still be looked at in a file whose outermost object has a mistake.
+fn salvage(text: &str) -> Option<PolicyConfig<'_>> {
+    #[derive(Deserialize)]
+    struct Apis<'a> {
+        #[serde(borrow)]
+        apis: Vec<&'a RawValue>,
+    }
+    let Apis { apis } = serde_json::from_str(text).ok()?;
+    Some(PolicyConfig {
+        schema: None,
+        version: super::FORMAT_VERSION,
+        unmatched: Unmatched::default(),
+        hosts: None,
+        apis,
+        portal: None,
+        products: None,
+        subscriptions: None,
+    })
+}
+
+/// serde's message without its position, which counts from the start of the object alone.
+fn data_message(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    match message.rfind(" at line ") {
+        Some(end) => message.get(..end).unwrap_or(&message).to_owned(),
+        None => message,
+    }
+}

@@ -1,0 +1,190 @@
+//! The policy: what is published, to whom, and where it goes. Built once, then immutable.
+//!
+//! ```text
+//! bytes --config--> PolicyConfig --compile--> Policy
+//! ```
+//!
+//! [`config`] is the file as written, [`Policy`] is what is true: references resolved, conflicts
+//! refused, defaults applied, nothing left to find out during a request.
+
+pub mod backend;
+pub mod compile;
+pub mod config;
+pub mod parameter;
+pub mod problem;
+pub mod routes;
+pub mod secret;
+pub mod template;
+
+use std::collections::HashMap;
+
+pub use compile::{Compiled, compile};
+pub use config::{Compatibility, ExtraQueryParameters, Protocol, Unmatched};
+
+use backend::{Backends, SlotTable};
+use parameter::Parameter;
+use routes::Routes;
+use template::{Condition, Expect, Slot, Specificity, Template};
+
+/// The version of the policy file's format.
+pub const FORMAT_VERSION: u64 = 1;
+
+/// The request header that selects Envoy's cluster. Its prefix is the gateway's alone.
+pub const CLUSTER_HEADER: &str = "x-gateway-cluster";
+/// The response header that carries a refusal's code.
+pub const REFUSAL_HEADER: &str = "x-gateway-refusal";
+/// Headers of a client that begin so are removed before anything else.
+pub const INTERNAL_PREFIX: &[u8] = b"x-gateway-";
+
+#[derive(Debug)]
+pub struct Policy {
+    pub unmatched: Unmatched,
+    /// Lower case, without port or final dot. Empty: every authority is served.
+    pub hosts: Vec<Box<str>>,
+    pub apis: Vec<Api>,
+    pub(crate) suffixes: Suffixes,
+    /// Headers that may carry a credential, normalised: none of a caller's reaches a backend.
+    pub credential_headers: Vec<HeaderName>,
+}
+
+#[derive(Debug)]
+pub struct Api {
+    pub name: Box<str>,
+    /// Without slashes at its ends.
+    pub path: Box<str>,
+    pub protocols: Vec<Protocol>,
+    pub key_names: KeyNames,
+    pub compatibility: Compatibility,
+    pub operations: Vec<Operation>,
+    pub(crate) routes: Routes,
+    pub backends: Backends,
+}
+
+/// Where a caller's subscription key stands.
+#[derive(Debug)]
+pub struct KeyNames {
+    pub header: HeaderName,
+    pub query: Box<str>,
+}
+
+#[derive(Debug)]
+pub struct Operation {
+    pub name: Box<str>,
+    pub method: Box<str>,
+    pub template: Template,
+    /// By slot.
+    pub parameters: Vec<Parameter>,
+    pub specificity: Specificity,
+    pub extra_query: ExtraQueryParameters,
+    /// The backend's template, in the same slots.
+    pub rewrite: Option<Template>,
+    /// The API's backend tables that this operation's parameters can look into, in order.
+    pub(crate) backend_tables: Vec<SlotTable>,
+}
+
+/// A header's name: lower case, and `_` read as `-`, as servers behind CGI-like interfaces do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderName(Box<str>);
+
+/// The APIs' paths, for one hash look-up per segment.
+#[derive(Debug, Default)]
+pub(crate) struct Suffixes {
+    by_path: HashMap<Box<str>, usize>,
+    longest: usize,
+}
+
+impl Policy {
+    /// The API below whose path a raw path lies, and where the rest begins. The longest path wins;
+    /// only whole segments count, byte for byte.
+    pub fn api_at<'r>(&self, path: &'r [u8]) -> Option<(&Api, &'r [u8])> {
+        let text = path.strip_prefix(b"/")?;
+        let ends = text.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(i, _)| i);
+        ends.chain([text.len()])
+            .take(self.suffixes.longest)
+            .filter_map(|end| {
+                let (suffix, rest) = text.split_at_checked(end)?;
+                let index = self.suffixes.by_path.get(std::str::from_utf8(suffix).ok()?)?;
+                Some((self.apis.get(*index)?, rest))
+            })
+            .last()
+    }
+}
+
+impl Operation {
+    /// The operation's URL template as text.
+    pub fn url_template(&self) -> String {
+        let names: Vec<_> = self.parameters.iter().map(|p| p.name.as_ref()).collect();
+        self.template.display(&names).to_string()
+    }
+
+    pub fn parameter(&self, slot: Slot) -> Option<&Parameter> {
+        self.parameters.get(slot.0)
+    }
+
+    pub fn slot(&self, name: &str) -> Option<Slot> {
+        self.parameters.iter().position(|p| *p.name == *name).map(Slot)
+    }
+
+    /// Whether a request without this query part does not match.
+    pub fn requires(&self, condition: &Condition) -> bool {
+        match condition.expect {
+            Expect::Literal(_) => true,
+            Expect::Parameter(slot) => self.parameter(slot).is_none_or(|p| p.required),
+        }
+    }
+}
+
+impl HeaderName {
+    /// Takes an RFC 9110 token.
+    pub fn parse(name: &str) -> Option<Self> {
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        (!name.is_empty() && name.bytes().all(token))
+            .then(|| Self(name.to_ascii_lowercase().replace('_', "-").into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a request's header is this one, or looks like it to a server that reads `_` as `-`.
+    pub fn is(&self, name: &[u8]) -> bool {
+        self.0.len() == name.len() && self.0.bytes().zip(name).all(|(own, b)| own == normal(*b))
+    }
+}
+
+/// Whether a request's header begins with the gateway's own prefix.
+pub fn is_internal(name: &[u8]) -> bool {
+    name.get(..INTERNAL_PREFIX.len())
+        .is_some_and(|head| head.iter().zip(INTERNAL_PREFIX).all(|(b, own)| normal(*b) == *own))
+}
+
+fn normal(b: u8) -> u8 {
+    if b == b'_' { b'-' } else { b.to_ascii_lowercase() }
+}
+
+impl Suffixes {
+    /// `paths` are unique.
+    pub(crate) fn new<'a>(paths: impl Iterator<Item = &'a str>) -> Self {
+        let by_path: HashMap<Box<str>, usize> =
+            paths.enumerate().map(|(index, path)| (path.into(), index)).collect();
+        let longest = by_path.keys().map(|path| path.split('/').count()).max().unwrap_or(0);
+        Self { by_path, longest }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_known_in_any_case_and_with_underscores() {
+        let name = HeaderName::parse("Api-Key").unwrap();
+        for same in ["api-key", "API_KEY", "Api-Key"] {
+            assert!(name.is(same.as_bytes()), "{same}");
+        }
+        assert!(!name.is(b"api-key2"));
+        assert!(is_internal(b"X_Gateway-Cluster"));
+        assert!(!is_internal(b"x-gatewa"));
+        assert_eq!(HeaderName::parse("a b"), None);
+    }
+}

@@ -1,0 +1,129 @@
+//! What a parameter of a URL template may be.
+
+use super::config::ParameterType;
+
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    pub name: Box<str>,
+    pub required: bool,
+    pub kind: ParameterType,
+    /// Empty: any.
+    pub values: Box<[Box<str>]>,
+    pub max_length: Option<usize>,
+    pub allow_escapes: bool,
+}
+
+/// The rule that a value broke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule<'p> {
+    OneOf(Vec<&'p str>),
+    Boolean,
+    Integer,
+    MaxLength(usize),
+    /// Percent-escapes are not allowed here, or not this one.
+    NoEscapes,
+}
+
+impl Parameter {
+    /// What holds for a parameter that `templateParameters` does not mention.
+    pub fn plain(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            required: true,
+            kind: ParameterType::String,
+            values: Box::new([]),
+            max_length: None,
+            allow_escapes: false,
+        }
+    }
+
+    /// Judges a value after its one decoding.
+    pub fn judge(&self, value: &[u8]) -> Result<(), Rule<'_>> {
+        match self.kind {
+            ParameterType::String => {}
+            ParameterType::Boolean => {
+                if !value.eq_ignore_ascii_case(b"true") && !value.eq_ignore_ascii_case(b"false") {
+                    return Err(Rule::Boolean);
+                }
+            }
+            ParameterType::Integer => {
+                let digits = value.strip_prefix(b"-").unwrap_or(value);
+                if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+                    return Err(Rule::Integer);
+                }
+            }
+        }
+        if !self.values.is_empty() && !self.values.iter().any(|v| v.as_bytes() == value) {
+            return Err(Rule::OneOf(self.values.iter().map(AsRef::as_ref).collect()));
+        }
+        match self.max_length {
+            Some(max) if value.len() > max => Err(Rule::MaxLength(max)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether some value could pass both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (self.values.is_empty(), other.values.is_empty()) {
+            (false, _) => self.values.iter().any(|value| other.judge(value.as_bytes()).is_ok()),
+            (_, false) => other.overlaps(self),
+            _ => !matches!(
+                (self.kind, other.kind),
+                (ParameterType::Boolean, ParameterType::Integer)
+                    | (ParameterType::Integer, ParameterType::Boolean)
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_values(values: &[&str]) -> Parameter {
+        Parameter {
+            values: values.iter().map(|v| Box::from(*v)).collect(),
+            ..Parameter::plain("p")
+        }
+    }
+
+    #[test]
+    fn a_value_is_judged_by_type_values_and_length() {
+        let boolean = Parameter { kind: ParameterType::Boolean, ..Parameter::plain("p") };
+        let integer = Parameter { kind: ParameterType::Integer, ..Parameter::plain("p") };
+        let short = Parameter { max_length: Some(3), ..Parameter::plain("p") };
+        let version = with_values(&["2.0", "3.0"]);
+        for (parameter, value, verdict) in [
+            (&boolean, "true", Ok(())),
+            (&boolean, "False", Ok(())),
+            (&boolean, "1", Err(Rule::Boolean)),
+            (&boolean, "", Err(Rule::Boolean)),
+            (&integer, "-12", Ok(())),
+            (&integer, "-", Err(Rule::Integer)),
+            (&integer, "1.0", Err(Rule::Integer)),
+            (&short, "abc", Ok(())),
+            (&short, "abcd", Err(Rule::MaxLength(3))),
+            (&version, "3.0", Ok(())),
+            (&version, "2", Err(Rule::OneOf(vec!["2.0", "3.0"]))),
+        ] {
+            assert_eq!(parameter.judge(value.as_bytes()), verdict, "{parameter:?} {value}");
+        }
+    }
+
+    #[test]
+    fn parameters_overlap_when_some_value_passes_both() {
+        let integer = Parameter { kind: ParameterType::Integer, ..Parameter::plain("p") };
+        let boolean = Parameter { kind: ParameterType::Boolean, ..Parameter::plain("p") };
+        for (one, other, overlap) in [
+            (&with_values(&["a", "b"]), &with_values(&["b", "c"]), true),
+            (&with_values(&["a"]), &with_values(&["b"]), false),
+            (&with_values(&["a"]), &integer, false),
+            (&with_values(&["1"]), &integer, true),
+            (&integer, &boolean, false),
+            (&integer, &Parameter::plain("p"), true),
+        ] {
+            assert_eq!(one.overlaps(other), overlap, "{one:?} {other:?}");
+            assert_eq!(other.overlaps(one), overlap, "{other:?} {one:?}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Runs the emulator with the demo service until SIGINT or SIGTERM.
+//!
+//! `AZUREML_DEMO_KEY` is the service's key and must be set; `EMULATOR_PORT` is 9080 unless set, 0 takes a free port.
+
+use std::env;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use emulator::{Emulator, Settings};
+use tokio::signal::unix::{SignalKind, signal};
+
+const DEFAULT_PORT: u16 = 9080;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("emulator: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let key = env::var("AZUREML_DEMO_KEY").unwrap_or_default();
+    if key.is_empty() {
+        return Err(
+            "AZUREML_DEMO_KEY must be set: the key that callers of the demo service send".into()
+        );
+    }
+    let port = match env::var("EMULATOR_PORT") {
+        Ok(text) => {
+            text.parse().map_err(|_| format!("EMULATOR_PORT must be a port, not {text:?}"))?
+        }
+        Err(_) => DEFAULT_PORT,
+    };
+    let mut settings = Settings { log: true, ..Settings::demo(key) };
+    settings.address.set_port(port);
+    wait(settings).map_err(|error| format!("cannot serve port {port}: {error}"))
+}
+
+/// Listens for the signals before it says that it serves, so that none is missed.
+fn wait(settings: Settings) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let emulator = Emulator::start(settings)?;
+        // A reader that has gone away is no reason to stop, so a failed write is not an error.
+        let _ = writeln!(io::stdout(), "emulator: listening on http://{}", emulator.address());
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,59 @@
+//! The development certificate: self-signed, for `localhost` and 127.0.0.1, good for 30 days.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use rcgen::{CertificateParams, DistinguishedName, DnType, IsCa, KeyPair};
+
+const LIFETIME: Duration = Duration::from_hours(30 * 24);
+
+/// A certificate that is its own trust anchor, and its key.
+pub struct Certificate {
+    pub certificate_pem: String,
+    pub key_pem: String,
+}
+
+impl Certificate {
+    /// For the given DNS names and addresses; a test's TLS backend uses it too.
+    pub fn self_signed(names: &[&str]) -> Result<Self, rcgen::Error> {
+        let key = KeyPair::generate()?;
+        let mut params =
+            CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())?;
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, "azureml-gateway development");
+        // Not an authority: rustls refuses an authority's certificate as a server's own.
+        params.is_ca = IsCa::ExplicitNoCa;
+        let now = SystemTime::now();
+        // A day of grace for a client whose clock is behind.
+        params.not_before = (now - Duration::from_hours(24)).into();
+        params.not_after = (now + LIFETIME).into();
+        let certificate = params.self_signed(&key)?;
+        Ok(Self { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })
+    }
+}
+
+/// Makes `server.crt` and `server.key` in `folder` unless they are there and have a day left.
+/// The age of the file tells, so that no X.509 parser is needed: what wrote it gave it [`LIFETIME`].
+pub fn ensure(folder: &Path) -> io::Result<()> {
+    let (certificate, key) = (folder.join("server.crt"), folder.join("server.key"));
+    if is_fresh(&certificate) && key.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)?;
+    let made = Certificate::self_signed(&["localhost", "127.0.0.1"]).map_err(io::Error::other)?;
+    // A file's mode is given when it is made only: an old key goes first.
+    if key.exists() {
+        fs::remove_file(&key)?;
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&key)?;
+    file.write_all(made.key_pem.as_bytes())?;
+    fs::write(&certificate, made.certificate_pem)
+}
+
+fn is_fresh(certificate: &Path) -> bool {
+    let age = fs::metadata(certificate).and_then(|data| data.modified()).map(|made| made.elapsed());
+    matches!(age, Ok(Ok(age)) if age < LIFETIME - Duration::from_hours(24))
+}

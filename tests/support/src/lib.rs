@@ -1,0 +1,25 @@
+//! What tests and `make run` share: a real Envoy with the shipped `envoy/envoy.yaml`, and clients that send what an
+//! HTTP library would refuse to.
+//!
+//! - [`Gateway`] starts Envoy in a directory of its own and stops it when dropped
+//! - [`send`] and [`Client`] speak raw HTTP/1.1; [`send_tls`] the same over TLS; [`h2c`] HTTP/2 in clear text
+//! - [`layout`] is what Envoy finds on disk, [`ports`] and [`process`] what both need
+
+// The gateway's core takes time as an argument; what starts processes has to wait by the clock.
+#![allow(clippy::disallowed_methods)]
+
+pub mod admin;
+pub mod certificate;
+mod gateway;
+mod http1;
+mod http2;
+pub mod layout;
+pub mod ports;
+pub mod process;
+
+pub use admin::Admin;
+pub use gateway::{Gateway, Options};
+pub use http1::{Client, Reply, send, send_tls};
+pub use http2::{H2Request, h2c};
+pub use layout::Ports;
+pub use ports::{free_port, free_ports};
