@@ -34,7 +34,7 @@ const OVERRIDES: [&str; 5] = [
 
 /// Step 0 for a request that goes on untouched: the gateway's own header names are its alone.
 pub(super) fn without_internal(headers: &Headers) -> Vec<Edit<'static>> {
-    removals(headers, |name| is_internal(name))
+    removals(headers, is_internal)
 }
 
 /// The edits that send a request to its backend. `sent_query` is the query as it was sent where

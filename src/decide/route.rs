@@ -87,7 +87,11 @@ fn nearer<'p>(first: Option<Refusal<'p>>, next: Refusal<'p>) -> Refusal<'p> {
             Some(Refusal::Parameter(name, Rule::OneOf(mut values))),
             Refusal::Parameter(other, Rule::OneOf(more)),
         ) if name == other => {
-            values.extend(more.into_iter().filter(|v| !values.contains(v)).collect::<Vec<_>>());
+            for value in more {
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
             Refusal::Parameter(name, Rule::OneOf(values))
         }
         (Some(first), _) => first,

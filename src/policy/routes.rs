@@ -32,7 +32,11 @@ impl Routes {
                 continue;
             }
             let could_match = |index: &usize| {
-                operations.get(*index).is_some_and(|other| paths_overlap(operation, other))
+                operations.get(*index).is_some_and(|other| {
+                    // By structure alone: an operation whose parameter refuses a value must still
+                    // be there to say so.
+                    paths_overlap(&operation.template, &other.template, |_, _| true)
+                })
             };
             routes.insert(&shape, order.iter().copied().filter(could_match).collect())?;
             shapes.push(shape);
@@ -77,20 +81,28 @@ fn shape(template: &Template) -> String {
 
 /// Whether some request matches both operations.
 pub(crate) fn overlap(a: &Operation, b: &Operation) -> bool {
-    a.method == b.method && paths_overlap(a, b) && queries_overlap(a, b)
+    let values = |one: &Segment, other: &Segment| parameters_overlap(a, one, b, other);
+    a.method == b.method && paths_overlap(&a.template, &b.template, values) && queries_overlap(a, b)
 }
 
-fn paths_overlap(a: &Operation, b: &Operation) -> bool {
-    let (mut left, mut right) = (a.template.path.iter(), b.template.path.iter());
+/// Whether some path matches both templates, where `values` says whether a parameter can hold what
+/// the other segment asks for.
+fn paths_overlap(a: &Template, b: &Template, values: impl Fn(&Segment, &Segment) -> bool) -> bool {
+    let (mut left, mut right) = (a.path.iter(), b.path.iter());
     loop {
         match (left.next(), right.next()) {
             (None, None) => return true,
             (None, _) | (_, None) => return false,
             // The rest takes one character or more.
-            (Some(Segment::Rest(_)), Some(other)) => return !is_final_slash(other, &right),
-            (Some(other), Some(Segment::Rest(_))) => return !is_final_slash(other, &left),
+            (Some(Segment::Rest(_)), Some(other)) => return !is_final_slash(other),
+            (Some(other), Some(Segment::Rest(_))) => return !is_final_slash(other),
+            (Some(Segment::Literal(one)), Some(Segment::Literal(other))) => {
+                if one != other {
+                    return false;
+                }
+            }
             (Some(one), Some(other)) => {
-                if !segments_overlap(a, one, b, other) {
+                if is_final_slash(one) || is_final_slash(other) || !values(one, other) {
                     return false;
                 }
             }
@@ -98,17 +110,16 @@ fn paths_overlap(a: &Operation, b: &Operation) -> bool {
     }
 }
 
-fn is_final_slash(segment: &Segment, after: &std::slice::Iter<'_, Segment>) -> bool {
-    after.len() == 0 && matches!(segment, Segment::Literal(literal) if literal.is_empty())
+/// The empty literal stands only in the last place.
+fn is_final_slash(segment: &Segment) -> bool {
+    matches!(segment, Segment::Literal(literal) if literal.is_empty())
 }
 
-fn segments_overlap(a: &Operation, one: &Segment, b: &Operation, other: &Segment) -> bool {
+fn parameters_overlap(a: &Operation, one: &Segment, b: &Operation, other: &Segment) -> bool {
     let accepts = |operation: &Operation, slot, literal: &str| {
-        !literal.is_empty()
-            && operation.parameter(slot).is_some_and(|p| p.judge(literal.as_bytes()).is_ok())
+        operation.parameter(slot).is_some_and(|p| p.judge(literal.as_bytes()).is_ok())
     };
     match (one, other) {
-        (Segment::Literal(one), Segment::Literal(other)) => one == other,
         (Segment::Parameter(slot), Segment::Literal(literal)) => accepts(a, *slot, literal),
         (Segment::Literal(literal), Segment::Parameter(slot)) => accepts(b, *slot, literal),
         (Segment::Parameter(one), Segment::Parameter(other)) => {
@@ -117,7 +128,7 @@ fn segments_overlap(a: &Operation, one: &Segment, b: &Operation, other: &Segment
                 _ => false,
             }
         }
-        (Segment::Rest(_), _) | (_, Segment::Rest(_)) => true,
+        _ => true,
     }
 }
 

@@ -37,13 +37,9 @@ pub(super) fn read(
     environment: Environment<'_>,
     problems: &mut Problems,
 ) -> Option<Vec<Credential>> {
-    match serde_json::from_str::<String>(raw.get()).as_deref() {
-        Ok(word @ ("caller" | "none")) => {
-            problems
-                .error(path, format!("\"{word}\" is not supported by this version: it {FORMS}"));
-            return None;
-        }
-        Ok(_) | Err(_) => {}
+    if let Ok(word @ ("caller" | "none")) = serde_json::from_str::<String>(raw.get()).as_deref() {
+        problems.error(path, format!("\"{word}\" is not supported by this version: it {FORMS}"));
+        return None;
     }
     let members = members(raw);
     match single(&members) {

@@ -23,7 +23,9 @@ impl Certificate {
         let mut params =
             CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())?;
         params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, "azureml-gateway development");
+        // A subject of its own: OpenSSL and BoringSSL find the trust anchor by its subject.
+        let name = names.first().copied().unwrap_or("azureml-gateway");
+        params.distinguished_name.push(DnType::CommonName, name);
         // Not an authority: rustls refuses an authority's certificate as a server's own.
         params.is_ca = IsCa::ExplicitNoCa;
         let now = SystemTime::now();
@@ -36,7 +38,7 @@ impl Certificate {
 }
 
 /// Makes `server.crt` and `server.key` in `folder` unless they are there and have a day left.
-/// The age of the file tells, so that no X.509 parser is needed: what wrote it gave it [`LIFETIME`].
+/// The file's age tells, so that no X.509 parser is needed: what wrote it gave it 30 days.
 pub fn ensure(folder: &Path) -> io::Result<()> {
     let (certificate, key) = (folder.join("server.crt"), folder.join("server.key"));
     if is_fresh(&certificate) && key.exists() {

@@ -128,8 +128,9 @@ impl Gateway {
         Admin { port: self.ports.admin }
     }
 
-    /// Replaces the ECDS file by rename and waits until Envoy has judged it. An error says that it was rejected and
-    /// why; the policy before it then stays in force. The same content again is accepted and changes nothing.
+    /// Replaces the ECDS file by rename and waits until Envoy has judged it. An error says that it
+    /// was rejected and why; the policy before it then stays in force. The same content again is
+    /// accepted and changes nothing.
     pub fn replace_policy(&self, ecds: &str) -> Result<(), String> {
         let before = self.admin().updates()?;
         let path = self.folder.join(layout::ECDS);

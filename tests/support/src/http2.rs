@@ -1,4 +1,5 @@
-//! HTTP/2 with prior knowledge, in clear text: what HTTP/1.1 cannot say, such as a `:scheme` of the client's choice.
+//! HTTP/2 with prior knowledge, in clear text: what HTTP/1.1 cannot say, such as a `:scheme` of the
+//! client's choice.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -40,7 +41,7 @@ async fn exchange(port: u16, request: &H2Request<'_>) -> io::Result<Reply> {
     let mut send = send.ready().await.map_err(io::Error::other)?;
     let (response, mut body) =
         send.send_request(head(request)?, false).map_err(io::Error::other)?;
-    // A reply may come, and the stream be over, before the body has gone out: then the reply counts.
+    // A reply may come, and the stream be over, before the body has gone out: the reply counts.
     let _ = body.send_data(request.body.to_vec().into(), true);
     let (parts, mut incoming) = response.await.map_err(io::Error::other)?.into_parts();
     let mut bytes = Vec::new();

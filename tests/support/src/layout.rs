@@ -30,8 +30,8 @@ impl Ports {
         Self { http, tls, admin }
     }
 
-    /// envoy.yaml with these ports. Each shipped port must stand there exactly once: a replacement that hits nothing
-    /// would start Envoy on somebody else's port.
+    /// envoy.yaml with these ports. Each shipped port must stand there exactly once: a replacement
+    /// that hits nothing would start Envoy on somebody else's port.
     pub fn apply(self, yaml: &str) -> Result<String, String> {
         let from = [Self::SHIPPED.http, Self::SHIPPED.tls, Self::SHIPPED.admin];
         let marks = ["{http}", "{tls}", "{admin}"];

@@ -1,8 +1,8 @@
-//! What tests and `make run` share: a real Envoy with the shipped `envoy/envoy.yaml`, and clients that send what an
-//! HTTP library would refuse to.
+//! What tests and `make run` share: a real Envoy with the shipped `envoy/envoy.yaml`, and clients
+//! that send what an HTTP library would refuse to.
 //!
 //! - [`Gateway`] starts Envoy in a directory of its own and stops it when dropped
-//! - [`send`] and [`Client`] speak raw HTTP/1.1; [`send_tls`] the same over TLS; [`h2c`] HTTP/2 in clear text
+//! - [`send`] and [`Client`] speak raw HTTP/1.1, [`send_tls`] the same over TLS, [`h2c`] HTTP/2
 //! - [`layout`] is what Envoy finds on disk, [`ports`] and [`process`] what both need
 
 // The gateway's core takes time as an argument; what starts processes has to wait by the clock.

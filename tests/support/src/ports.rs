@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// What this process gave out before: tests run in parallel, and Envoy binds with SO_REUSEPORT, so two of them would
-/// share one port without an error.
+/// What this process gave out before: tests run in parallel, and Envoy binds with SO_REUSEPORT, so
+/// two of them would share one port without an error.
 static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
 
 /// A port that is free now and that this process did not give out before.

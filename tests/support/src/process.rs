@@ -16,7 +16,7 @@ pub fn stop(child: &mut Child) -> io::Result<ExitStatus> {
         return Ok(status);
     }
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        // Not reaped yet, so the id is still this child's. ESRCH cannot be, and the wait below tells anyway.
+        // Not reaped yet, so the id is still this child's; the wait below tells if it did not help.
         let _ = kill_process(pid, Signal::TERM);
     }
     let deadline = Instant::now() + Duration::from_secs(5);

@@ -1,17 +1,23 @@
-//! The rules of envoy/envoy.yaml, on the real Envoy, with a few lines of Lua in the gateway filter's place.
-//! The filter's own behaviour is tested elsewhere; here it only names a cluster or refuses.
+//! The rules of envoy/envoy.yaml, on the real Envoy, with a few lines of Lua in the gateway filter's
+//! place. The filter's own behaviour is tested elsewhere; here it only names a cluster or refuses.
 
 // Only the gateway's core takes time as an argument.
 #![allow(clippy::disallowed_methods)]
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use support::certificate::Certificate;
 use support::{Client, Gateway, H2Request, Options, Reply, free_port, h2c, layout, send, send_tls};
 
-/// `/to/AUTHORITY/CLUSTER/path` goes to a backend, `/refuse` and `/portal` are the filter's replies, the rest passes untouched.
+/// `/to/AUTHORITY/CLUSTER/path` goes to a backend, `/refuse` and `/portal` are the filter's own
+/// replies, the rest passes untouched.
 const STAND_IN: &str = r#"
 function envoy_on_request(handle)
   local headers = handle:headers()
@@ -59,7 +65,8 @@ fn gateway() -> Gateway {
     Gateway::start(&options(&stand_in())).unwrap_or_else(|problem| panic!("{problem}"))
 }
 
-/// A backend that answers each connection once with a forged refusal header, and the request's head as the body.
+/// A backend that answers each connection once, with a forged refusal header and the request's head
+/// as the body.
 fn echo() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -71,8 +78,35 @@ fn echo() -> u16 {
                 head.push(byte[0]);
             }
             let length = head.len();
-            let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\nx-gateway-refusal: forged\r\nserver: IIS\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n").as_bytes());
+            let forged = "x-gateway-refusal: forged\r\nserver: IIS\r\nconnection: close";
+            let answer = format!("HTTP/1.1 200 OK\r\n{forged}\r\ncontent-length: {length}\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes());
             let _ = stream.write_all(&head);
+        }
+    });
+    port
+}
+
+/// Answers `over TLS` to whatever comes.
+fn tls_backend(certificate: &Certificate) -> u16 {
+    let chain = CertificateDer::from_pem_slice(certificate.certificate_pem.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(certificate.key_pem.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|config| config.with_no_client_auth().with_single_cert(vec![chain], key));
+    let config = Arc::new(config.unwrap());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(connection, stream);
+            // A client that does not like the certificate closes here.
+            if stream.read(&mut [0; 4096]).is_ok() {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nover TLS");
+                let _ = stream.flush();
+            }
         }
     });
     port
@@ -99,68 +133,33 @@ fn eventually(what: &str, condition: impl Fn() -> bool) {
 #[test]
 fn envoys_own_replies_are_json_and_name_no_cause() {
     let gateway = gateway();
-    let closed = free_port();
-    let unreachable = "The backend cannot be reached";
+    let closed = free_port().to_string();
     let many = (0..120).map(|number| format!("x{number}: 1\r\n")).collect::<String>();
+    let (unreachable, invalid) = ("The backend cannot be reached", "The request is not valid");
+    let (large, upgrade) = ("The request body is too large", "Protocol upgrades are not accepted");
     let cases = [
-        ("GET /other HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), 404, "Resource not found"),
+        ("GET /other HTTP/1.1", "host: x\r\n", 404, "Resource not found"),
+        ("GET /to/127.0.0.1:CLOSED/gateway-http/ HTTP/1.1", "host: x\r\n", 503, unreachable),
+        ("GET /to/127.0.0.1:CLOSED/nowhere/ HTTP/1.1", "host: x\r\n", 503, unreachable),
+        ("GET /to/nosuch.invalid/gateway-https/ HTTP/1.1", "host: x\r\n", 503, unreachable),
+        ("POST / HTTP/1.1", "host: x\r\ncontent-length: 104857601\r\n", 413, large),
+        ("POST / HTTP/1.1", "host: x\r\ncontent-length: 9223372036854775808\r\n", 413, large),
+        ("GET / HTTP/1.1", &many, 431, "The request headers are too large"),
+        ("GET / HTTP/1.1", "host: x\r\nx_gateway_cluster: gateway-http\r\n", 400, invalid),
+        ("GET / HTTP/1.1", "", 400, invalid),
+        ("GET / HTTP/1.0", "host: x\r\n", 426, "HTTP/1.1 or HTTP/2 is required"),
         (
-            format!("GET /to/127.0.0.1:{closed}/gateway-http/ HTTP/1.1\r\nhost: x\r\n\r\n"),
-            503,
-            unreachable,
-        ),
-        (
-            format!("GET /to/127.0.0.1:{closed}/nowhere/ HTTP/1.1\r\nhost: x\r\n\r\n"),
-            503,
-            unreachable,
-        ),
-        (
-            format!("GET /to/nosuch.invalid/gateway-https/ HTTP/1.1\r\nhost: x\r\n\r\n"),
-            503,
-            unreachable,
-        ),
-        (
-            format!(
-                "POST /to/a/gateway-http/ HTTP/1.1\r\nhost: x\r\ncontent-length: 104857601\r\n\r\n"
-            ),
-            413,
-            "The request body is too large",
-        ),
-        (
-            format!(
-                "POST /to/a/gateway-http/ HTTP/1.1\r\nhost: x\r\ncontent-length: 9223372036854775808\r\n\r\n"
-            ),
-            413,
-            "The request body is too large",
-        ),
-        (
-            format!("GET / HTTP/1.1\r\nhost: x\r\n{many}\r\n"),
-            431,
-            "The request headers are too large",
-        ),
-        (
-            format!("GET / HTTP/1.1\r\nhost: x\r\nx_gateway_cluster: gateway-http\r\n\r\n"),
-            400,
-            "The request is not valid",
-        ),
-        ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400, "The request is not valid"),
-        ("GET / HTTP/1.0\r\nhost: x\r\n\r\n".to_owned(), 426, "HTTP/1.1 or HTTP/2 is required"),
-        (
-            format!(
-                "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
-            ),
+            "GET / HTTP/1.1",
+            "host: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n",
             403,
-            "Protocol upgrades are not accepted",
+            upgrade,
         ),
-        (
-            format!("CONNECT a.test:443 HTTP/1.1\r\nhost: a.test:443\r\n\r\n"),
-            404,
-            "Resource not found",
-        ),
+        ("CONNECT a.test:443 HTTP/1.1", "host: a.test:443\r\n", 404, "Resource not found"),
     ];
-    for (raw, status, text) in cases {
-        let reply = send(gateway.http_port(), raw.as_bytes())
-            .unwrap_or_else(|error| panic!("{raw}: {error}"));
+    for (line, headers, status, text) in cases {
+        let raw = format!("{line}\r\n{headers}\r\n").replace("CLOSED", &closed);
+        let reply = send(gateway.http_port(), raw.as_bytes());
+        let reply = reply.unwrap_or_else(|error| panic!("{raw}: {error}"));
         assert_eq!((reply.status, reply.text()), (status, message(status, text)), "{raw}");
         assert_eq!(reply.header("content-type").as_deref(), Some("application/json"), "{raw}");
         assert_eq!(reply.header("x-gateway-refusal"), None, "{raw}");
@@ -243,6 +242,62 @@ fn both_listeners_and_both_protocols_serve_the_same_chain() {
     assert!(reply.text().contains("x-forwarded-proto: http\r\n"), "{}", reply.text());
     let refused = h2c(gateway.http_port(), &H2Request { headers: &[("x_a", b"b")], ..request });
     assert!(refused.is_err(), "a header with an underscore passed: {refused:?}");
+}
+
+#[test]
+fn a_backends_certificate_must_name_the_host_that_was_called() {
+    let right = Certificate::self_signed(&["localhost"]).unwrap();
+    let wrong = Certificate::self_signed(&["other.test"]).unwrap();
+    let (right_port, wrong_port) = (tls_backend(&right), tls_backend(&wrong));
+    // Both are trusted: only the name tells them apart.
+    let trusted = std::env::temp_dir().join(format!("azureml-gateway-ca-{right_port}.pem"));
+    std::fs::write(&trusted, right.certificate_pem + &wrong.certificate_pem).unwrap();
+    let shipped = options(&stand_in());
+    let authorities = trusted.display().to_string();
+    let edit = move |text| {
+        let text = (shipped.edit)(text);
+        layout::replace_once(&text, "/etc/ssl/certs/ca-certificates.crt", &authorities).unwrap()
+    };
+    let gateway = Gateway::start(&Options { edit: Box::new(edit), ..options(&stand_in()) });
+    let gateway = gateway.unwrap_or_else(|problem| panic!("{problem}"));
+    std::fs::remove_file(&trusted).unwrap();
+
+    let reply = get(&gateway, &format!("/to/localhost:{right_port}/gateway-https/a"), "");
+    assert_eq!((reply.status, reply.text().as_str()), (200, "over TLS"));
+    let reply = get(&gateway, &format!("/to/localhost:{wrong_port}/gateway-https/a"), "");
+    assert_eq!(reply.status, 503, "{}", reply.text());
+    assert!(gateway.admin().stat("cluster.gateway-https.ssl.fail_verify_san").unwrap() > Some(0));
+}
+
+#[test]
+fn who_keeps_the_gateway_waiting_is_told_so() {
+    let shipped = options(&stand_in());
+    let edit = move |text| {
+        let mut text = (shipped.edit)(text);
+        for (name, now) in [("\n                  timeout", "300s"), ("request_timeout", "300s")] {
+            text = layout::replace_once(&text, &format!("{name}: {now}"), &format!("{name}: 0.3s"))
+                .unwrap();
+        }
+        text
+    };
+    let gateway = Gateway::start(&Options { edit: Box::new(edit), ..options(&stand_in()) });
+    let gateway = gateway.unwrap_or_else(|problem| panic!("{problem}"));
+    // Accepts connections, by its backlog, and never answers.
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let path = format!("/to/127.0.0.1:{port}/gateway-http/");
+
+    let reply = get(&gateway, &path, "");
+    assert_eq!(
+        (reply.status, reply.text()),
+        (504, message(504, "The backend did not answer in time"))
+    );
+    let raw = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc");
+    let reply = send(gateway.http_port(), raw.as_bytes()).unwrap();
+    assert_eq!(
+        (reply.status, reply.text()),
+        (408, message(408, "The request did not arrive in time"))
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `make run`: the emulator and Envoy with a policy, until Ctrl-C. Leaves nothing running.
 //!
-//! `run [POLICY]`, from the project's root; default envoy/policy.json. Everything it makes is in `dist/`.
+//! `run [POLICY]`, from the project's root; default envoy/policy.json. What it makes is in `dist/`.
 
 // Only the gateway's core takes time as an argument.
 #![allow(clippy::disallowed_methods)]
@@ -10,6 +10,7 @@ use std::env;
 use std::fs::{self, File};
 use std::hash::BuildHasher;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -46,7 +47,7 @@ fn run() -> Result<(), String> {
     settings.prepare()?;
 
     let mut emulator = settings.start_emulator()?;
-    wait(&stop, &mut [&mut emulator], || !ports::is_free(settings.emulator_port))?;
+    wait(&stop, &mut [&mut emulator], || listens(settings.emulator_port))?;
     let mut envoy = settings.start_envoy()?;
     let admin = Admin { port: settings.ports.admin };
     wait(&stop, &mut [&mut emulator, &mut envoy], || {
@@ -250,13 +251,15 @@ fn record(stream: impl Read, mut log: &File, tell: fn(&str) -> Option<String>) {
 fn told(line: &str) -> Option<String> {
     let Ok(entry) = serde_json::from_str::<Value>(line) else {
         let loud = ["[warning]", "[error]", "[critical]"].iter().any(|level| line.contains(level));
-        return loud.then(|| line.to_owned());
+        // Envoy warns of the signal that ends it, and quotes the whole of a file that is no JSON.
+        let ours = line.contains("] caught ");
+        return (loud && !ours).then(|| line.chars().take(400).collect());
     };
     let word = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
     let number = |name: &str| entry.get(name).and_then(Value::as_u64).unwrap_or(0);
     let (code, took) = (number("code"), number("duration"));
     Some(format!(
-        "{code} {:<6} {:<16} {:<16} {took:>4} ms  {}",
+        "{code} {:<6} {:<16} {:<20} {took:>5} ms  {}",
         word("method"),
         word("operation"),
         word("outcome"),
@@ -284,6 +287,11 @@ fn wait(
         sleep(process::TICK);
     }
     Ok(())
+}
+
+/// By connecting: a trial bind could take the port from the child that is about to listen.
+fn listens(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 /// A port from the environment, free now.

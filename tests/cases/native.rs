@@ -1,0 +1,78 @@
+//! Runs a case against the decision alone, and applies the edits as Envoy would.
+
+use azureml_gateway::decide::{Edit, Request, Step, decide};
+use azureml_gateway::policy::{CLUSTER_HEADER, compile};
+
+use crate::format::{Case, CaseFile, CaseRequest, bytes};
+use crate::outcome::{Headers, Outcome};
+
+pub fn run(file: &CaseFile, case: &Case) -> Result<(), String> {
+    let environment =
+        |name: &str| file.environment.get(name).map(|value| value.clone().into_bytes());
+    let compiled = compile(file.policy_text().as_bytes(), &environment);
+    let policy = compiled.policy.ok_or_else(|| format!("{:?}", compiled.problems))?;
+    let headers = head(&case.request);
+    let outcome = match decide(&policy, &Request::read(&headers)) {
+        Step::Reply(reply, _) => Outcome::Answered {
+            status: reply.status,
+            headers: reply.headers.into_iter().map(|(n, v)| (n.to_owned(), v.into())).collect(),
+            body: reply.body,
+        },
+        Step::Pass(edits, labels) if labels.api.is_some() => forwarded(headers, &edits),
+        Step::Pass(edits, _) => {
+            let edited = apply(headers.clone(), &edits);
+            let kept: Headers = headers
+                .into_iter()
+                .filter(|(n, _)| !n.replace('_', "-").starts_with("x-gateway-"))
+                .collect();
+            if edited != kept {
+                return Err(format!("edited on the way: {edits:?}"));
+            }
+            Outcome::Untouched
+        }
+    };
+    outcome.check(&case.expect)
+}
+
+/// The header map as Envoy gives it to the filter.
+fn head(request: &CaseRequest) -> Headers {
+    let mut head = vec![(":method".to_owned(), bytes(&request.method))];
+    head.push((":path".to_owned(), bytes(&request.target)));
+    head.extend(request.host.as_ref().map(|host| (":authority".to_owned(), bytes(host))));
+    let scheme = if request.tls { "https" } else { "http" };
+    head.push(("x-forwarded-proto".to_owned(), scheme.into()));
+    for (name, value) in &request.headers {
+        head.push((name.to_ascii_lowercase(), bytes(value)));
+    }
+    head
+}
+
+fn forwarded(headers: Headers, edits: &[Edit<'_>]) -> Outcome {
+    let mut headers = apply(headers, edits);
+    let mut take = |wanted: &str| {
+        let index = headers.iter().position(|(name, _)| name == wanted);
+        index.map(|index| headers.remove(index).1).unwrap_or_default()
+    };
+    let (target, backend) = (take(":path"), take(":authority"));
+    // The route hides it from the backend.
+    take(CLUSTER_HEADER);
+    Outcome::Forwarded {
+        backend: String::from_utf8(backend).unwrap(),
+        target,
+        headers,
+        answer: None,
+    }
+}
+
+fn apply(mut headers: Headers, edits: &[Edit<'_>]) -> Headers {
+    for edit in edits {
+        let (name, value): (&str, Option<&[u8]>) = match edit {
+            Edit::Remove(name) => (name, None),
+            Edit::Set(name, value) => (name, Some(value)),
+            Edit::SetSecret(name, value) => (name, Some(value)),
+        };
+        headers.retain(|(known, _)| known != name);
+        headers.extend(value.map(|value| (name.to_owned(), value.to_vec())));
+    }
+    headers
+}
