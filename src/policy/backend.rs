@@ -128,6 +128,9 @@ impl BaseUrl {
             return Err("must have neither a query nor a fragment");
         }
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return Err("must not have user information before the host");
+        }
         if Authority::parse(authority.as_bytes()).is_none() {
             return Err("must have a host, or a host and a port, after the scheme");
         }

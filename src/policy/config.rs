@@ -8,6 +8,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -81,7 +82,8 @@ pub struct ApiConfig<'a> {
     /// Whether a call needs a subscription. Absent: true.
     pub subscription_required: Option<bool>,
     /// Where the caller's subscription key stands. It never reaches the backend.
-    pub subscription_key_parameter_names: Option<KeyNamesConfig>,
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<KeyNamesConfig>"))]
+    pub subscription_key_parameter_names: Option<Object<KeyNamesConfig>>,
     /// The shape of error bodies.
     pub error_format: Option<ErrorFormat>,
     /// `precise` tells a wrong method (405) and a wrong query (400) from an unknown path (404);
@@ -169,10 +171,12 @@ pub struct OperationConfig<'a> {
     /// `shadow` is reserved.
     pub mode: Option<Mode>,
     /// An example request, for documentation.
-    pub request: Option<RequestConfig>,
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<RequestConfig>"))]
+    pub request: Option<Object<RequestConfig>>,
     /// The answers to expect, for documentation.
     #[serde(default)]
-    pub responses: Vec<ResponseConfig>,
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<ResponseConfig>"))]
+    pub responses: Vec<Object<ResponseConfig>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -328,6 +332,30 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
     }
 }
 
+/// A value that is written as an object. serde alone would also take a list of the members' values.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
 /// Reads the file's outermost object. A mistake there is a problem, and the APIs are looked at
 /// nevertheless.
 pub(super) fn read_policy<'a>(text: &'a str, problems: &mut Problems) -> Option<PolicyConfig<'a>> {
@@ -363,7 +391,7 @@ pub(super) fn read<'a, T: Deserialize<'a>>(
 /// A mistake comes with its place inside `text`.
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, (String, serde_json::Error)> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut deserializer)
+    let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| (error.path().to_string(), error.into_inner()))?;
     deserializer.end().map_err(|error| (String::new(), error))?;
     Ok(value)

@@ -15,6 +15,8 @@ use super::Environment;
 
 const FORMS: &str = "must be { \"authorization\": { \"scheme\": ..., \"parameter\": SECRET } } or \
                      { \"header\": { NAME: SECRET } }";
+const AUTHORIZATION_FORM: &str = "must be { \"scheme\": ..., \"parameter\": SECRET }";
+const HEADER_FORM: &str = "must be { NAME: SECRET }, with one header or more";
 const SECRET_FORMS: &str =
     "must be { \"env\": NAME }, an environment variable in capitals, or { \"value\": KEY }";
 
@@ -65,7 +67,7 @@ fn authorization(
     let member = |name| members.iter().find(|(n, _)| n == name).map(|(_, value)| *value);
     let (2, Some(scheme), Some(parameter)) = (members.len(), member("scheme"), member("parameter"))
     else {
-        problems.error(path, FORMS);
+        problems.error(path, AUTHORIZATION_FORM);
         return None;
     };
     let Some(scheme) = serde_json::from_str::<String>(scheme.get())
@@ -88,7 +90,7 @@ fn headers(
 ) -> Option<Vec<Credential>> {
     let members = members(raw);
     if members.is_empty() {
-        problems.error(path, FORMS);
+        problems.error(path, HEADER_FORM);
         return None;
     }
     let mut credentials: Vec<Credential> = Vec::new();

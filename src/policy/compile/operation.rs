@@ -218,7 +218,7 @@ fn rewrite(
 /// What only the documentation uses must still make sense.
 fn check_documentation(config: &OperationConfig<'_>, path: &JsonPath, problems: &mut Problems) {
     for (i, response) in config.responses.iter().enumerate() {
-        if !(100..=599).contains(&response.status_code) {
+        if !(100..=599).contains(&response.0.status_code) {
             let path = path.key("responses").index(i).key("statusCode");
             problems.error(&path, "must be a status code from 100 to 599");
         }
