@@ -21,6 +21,7 @@ pub use view::{Headers, Request};
 use edit::SentQuery;
 use query::Query;
 use refusal::Refusal;
+use route::Refused;
 
 /// What the host does with a request.
 #[derive(Debug)]
@@ -50,18 +51,6 @@ pub struct Labels<'p> {
 pub const FORWARDED: &str = "forwarded";
 /// A request below no API's path went on untouched.
 pub const UNTOUCHED: &str = "untouched";
-
-/// A refusal, and the operation if it was known by then.
-struct Refused<'p> {
-    refusal: Refusal<'p>,
-    operation: Option<&'p Operation>,
-}
-
-impl<'p> From<Refusal<'p>> for Refused<'p> {
-    fn from(refusal: Refusal<'p>) -> Self {
-        Self { refusal, operation: None }
-    }
-}
 
 /// Decides what becomes of a request.
 pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>) -> Step<'p> {

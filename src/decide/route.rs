@@ -29,6 +29,13 @@ pub struct Capture<'r> {
     pub value: Cow<'r, [u8]>,
 }
 
+/// A refusal, and the operation if one was found by then.
+#[derive(Debug)]
+pub struct Refused<'p> {
+    pub refusal: Refusal<'p>,
+    pub operation: Option<&'p Operation>,
+}
+
 /// Why an operation does not match a call.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Mismatch<'p> {
@@ -56,46 +63,56 @@ pub fn route<'p, 'r>(
     method: &[u8],
     rest: &'r [u8],
     query: &Query<'r>,
-) -> Result<Match<'p, 'r>, Refusal<'p>> {
+) -> Result<Match<'p, 'r>, Refused<'p>> {
     let candidates = std::str::from_utf8(rest).map_or(&[][..], |path| api.routes.candidates(path));
     let mut allow: Vec<&'p str> = Vec::new();
-    let mut nearest: Option<Refusal<'p>> = None;
+    let mut nearest: Option<Refused<'p>> = None;
     for operation in candidates.iter().filter_map(|index| api.operations.get(*index)) {
         match judge(operation, method, rest, query) {
             Ok(found) => return Ok(found),
             Err(Mismatch::Path) => {}
-            Err(Mismatch::Method) if !allow.contains(&&*operation.method) => {
-                allow.push(&operation.method);
+            Err(Mismatch::Method) => {
+                if !allow.contains(&&*operation.method) {
+                    allow.push(&operation.method);
+                }
             }
-            Err(Mismatch::Method) => {}
-            // A backend may take either value, so that no operation may pass this on.
-            Err(Mismatch::Refused(refusal @ Refusal::RepeatedParameter(_))) => return Err(refusal),
-            Err(Mismatch::Refused(refusal)) => nearest = Some(nearer(nearest, refusal)),
+            Err(Mismatch::Refused(refusal)) => {
+                // A backend may take either value, so that no operation may pass this on.
+                let final_word = matches!(refusal, Refusal::RepeatedParameter(_));
+                let refused = Refused { refusal, operation: Some(operation) };
+                if final_word {
+                    return Err(refused);
+                }
+                nearest = Some(nearer(nearest, refused));
+            }
         }
     }
     Err(match nearest {
-        Some(refusal) => refusal,
-        None if !allow.is_empty() => Refusal::Method(allow),
-        None => Refusal::NoOperation,
+        Some(refused) => refused,
+        None if !allow.is_empty() => Refusal::Method(allow).into(),
+        None => Refusal::NoOperation.into(),
     })
 }
 
 /// The first refusal stands. Values that other operations allow for the same parameter are added.
-fn nearer<'p>(first: Option<Refusal<'p>>, next: Refusal<'p>) -> Refusal<'p> {
-    match (first, next) {
-        (
-            Some(Refusal::Parameter(name, Rule::OneOf(mut values))),
-            Refusal::Parameter(other, Rule::OneOf(more)),
-        ) if name == other => {
-            for value in more {
-                if !values.contains(&value) {
-                    values.push(value);
-                }
+fn nearer<'p>(first: Option<Refused<'p>>, next: Refused<'p>) -> Refused<'p> {
+    let Some(mut first) = first else { return next };
+    if let Refusal::Parameter(name, Rule::OneOf(values)) = &mut first.refusal
+        && let Refusal::Parameter(other, Rule::OneOf(more)) = next.refusal
+        && *name == other
+    {
+        for value in more {
+            if !values.contains(&value) {
+                values.push(value);
             }
-            Refusal::Parameter(name, Rule::OneOf(values))
         }
-        (Some(first), _) => first,
-        (None, next) => next,
+    }
+    first
+}
+
+impl<'p> From<Refusal<'p>> for Refused<'p> {
+    fn from(refusal: Refusal<'p>) -> Self {
+        Self { refusal, operation: None }
     }
 }
 

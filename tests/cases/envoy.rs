@@ -1,12 +1,12 @@
 //! Runs a case through a real Envoy with backends behind it that record what they receive.
 
 use std::fmt;
-use std::process::Command;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use azureml_gateway::policy::REFUSAL_HEADER;
 use emulator::{Emulator, Settings};
-use support::{Gateway, Options};
+use support::{Gateway, Options, render};
 
 use crate::format::{BACKENDS, Case, CaseFile, CaseRequest, bytes};
 use crate::outcome::Outcome;
@@ -77,22 +77,9 @@ fn start(file: &CaseFile, listener: Listener) -> Result<Running, String> {
         Listener::Shipped => |yaml: String| yaml,
         Listener::Foreign => foreign,
     };
-    let options =
-        Options { env: environment, edit: Box::new(edit), ..Options::new(render(&policy)?) };
+    let ecds = render(Path::new(env!("CARGO_BIN_EXE_gatewayctl")), &policy)?;
+    let options = Options { env: environment, edit: Box::new(edit), ..Options::new(ecds) };
     Ok(Running { gateway: Gateway::start(&options)?, backends })
-}
-
-/// The ECDS resource, by the command that users have.
-pub fn render(policy: &str) -> Result<String, String> {
-    let file = std::env::temp_dir().join(format!("policy-{}.json", std::process::id()));
-    std::fs::write(&file, policy).map_err(|error| error.to_string())?;
-    let rendered = Command::new(env!("CARGO_BIN_EXE_gatewayctl")).arg("render").arg(&file).output();
-    let _ = std::fs::remove_file(&file);
-    let rendered = rendered.map_err(|error| error.to_string())?;
-    if !rendered.status.success() {
-        return Err(String::from_utf8_lossy(&rendered.stderr).into_owned());
-    }
-    String::from_utf8(rendered.stdout).map_err(|error| error.to_string())
 }
 
 fn foreign(yaml: String) -> String {

@@ -31,7 +31,8 @@ pub(super) fn compile(
     let service_url = BaseUrl::parse(&config.service_url)
         .map_err(|fault| problems.error(&path.key("serviceUrl"), fault))
         .ok();
-    let key_names = key_names(config.subscription_key_parameter_names.as_ref().map(|o| &o.0), path, problems);
+    let key_names =
+        key_names(config.subscription_key_parameter_names.as_ref().map(|o| &o.0), path, problems);
     let operations = operations(config, path, key_names.as_ref(), problems);
     let backends =
         backend::compile(config, service_url.as_ref(), &operations, path, environment, problems);

@@ -16,6 +16,7 @@ mod http2;
 pub mod layout;
 pub mod ports;
 pub mod process;
+mod render;
 
 pub use admin::Admin;
 pub use gateway::{Gateway, Options};
@@ -23,3 +24,4 @@ pub use http1::{Client, Reply, send, send_tls};
 pub use http2::{H2Request, h2c};
 pub use layout::Ports;
 pub use ports::{free_port, free_ports};
+pub use render::render;
