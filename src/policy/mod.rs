@@ -12,6 +12,7 @@ pub mod compile;
 pub mod config;
 pub mod parameter;
 pub mod problem;
+mod read;
 pub mod routes;
 pub mod secret;
 pub mod template;

@@ -1,8 +1,9 @@
 //! Compiles one API.
 
 use crate::policy::backend::BaseUrl;
-use crate::policy::config::{self, ApiConfig, ErrorFormat, KeyNamesConfig, Protocol};
+use crate::policy::config::{ApiConfig, ErrorFormat, KeyNamesConfig, Protocol};
 use crate::policy::problem::{JsonPath, Problems};
+use crate::policy::read;
 use crate::policy::routes::{self, Routes};
 use crate::policy::{Api, HeaderName, KeyNames, Operation};
 
@@ -109,7 +110,7 @@ fn operations(
     let mut operations: Vec<(usize, Operation)> = Vec::new();
     for (i, raw) in config.operations.iter().enumerate() {
         let path = path.index(i);
-        let Some(config) = config::read(raw, &path, problems) else { continue };
+        let Some(config) = read::object(raw, &path, problems) else { continue };
         let Some(operation) = operation::compile(&config, &path, key_names, problems) else {
             continue;
         };

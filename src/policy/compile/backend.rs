@@ -1,8 +1,9 @@
 //! Compiles an API's backends.
 
 use crate::policy::backend::{Backend, Backends, BaseUrl};
-use crate::policy::config::{self, ApiConfig, BackendConfig};
+use crate::policy::config::{ApiConfig, BackendConfig};
 use crate::policy::problem::{JsonPath, Problems};
+use crate::policy::read;
 use crate::policy::{Api, Operation};
 
 use super::{Environment, credentials};
@@ -34,7 +35,7 @@ pub(super) fn compile(
     let mut complete = true;
     for (i, raw) in api.backends.iter().enumerate() {
         let path = path.index(i);
-        let backend = config::read::<BackendConfig<'_>>(raw, &path, problems)
+        let backend = read::object::<BackendConfig<'_>>(raw, &path, problems)
             .and_then(|config| backend(api, &config, service_url, &path, environment, problems));
         match backend {
             Some(backend) => {

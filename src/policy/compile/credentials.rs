@@ -6,8 +6,8 @@
 use serde_json::value::RawValue;
 
 use crate::policy::backend::Credential;
-use crate::policy::config::Pairs;
 use crate::policy::problem::{JsonPath, Problems};
+use crate::policy::read::Pairs;
 use crate::policy::secret::Secret;
 use crate::policy::{HeaderName, is_internal};
 

@@ -7,8 +7,9 @@ mod backend;
 mod credentials;
 mod operation;
 
-use super::config::{self, PolicyConfig};
+use super::config::PolicyConfig;
 use super::problem::{JsonPath, Problem, Problems};
+use super::read;
 use super::routes;
 use super::{Api, FORMAT_VERSION, HeaderName, Policy, Suffixes};
 use crate::uri::Authority;
@@ -26,7 +27,7 @@ pub struct Compiled {
 pub fn compile(file: &[u8], environment: Environment<'_>) -> Compiled {
     let mut problems = Problems::default();
     let policy = match std::str::from_utf8(file) {
-        Ok(text) => config::read_policy(text, &mut problems)
+        Ok(text) => read::policy(text, &mut problems)
             .and_then(|config| policy(&config, environment, &mut problems)),
         Err(error) => {
             let message = format!("is not UTF-8 from byte {} on", error.valid_up_to());
@@ -70,7 +71,7 @@ fn policy(
         .enumerate()
         .filter_map(|(i, raw)| {
             let path = path.index(i);
-            let config = config::read(raw, &path, problems)?;
+            let config = read::object(raw, &path, problems)?;
             Some((i, api::compile(&config, &path, environment, problems)?))
         })
         .collect();

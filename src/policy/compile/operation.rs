@@ -1,8 +1,9 @@
 //! Compiles one operation: its template, its parameters, and its rewrite.
 
-use crate::policy::config::{self, Mode, OperationConfig, ParameterConfig};
+use crate::policy::config::{Mode, OperationConfig, ParameterConfig};
 use crate::policy::parameter::{Parameter, Rule};
 use crate::policy::problem::{JsonPath, Problems};
+use crate::policy::read;
 use crate::policy::template::{Condition, Expect, Place, Slot, Template};
 use crate::policy::{KeyNames, Operation};
 
@@ -108,7 +109,7 @@ fn parameters(
     let mut seen: Vec<String> = Vec::new();
     for (i, raw) in config.template_parameters.iter().enumerate() {
         let path = path.index(i);
-        let Some(config) = config::read::<ParameterConfig>(raw, &path, problems) else { continue };
+        let Some(config) = read::object::<ParameterConfig>(raw, &path, problems) else { continue };
         if seen.contains(&config.name) {
             problems.error(&path.key("name"), "stands twice in this list");
         }

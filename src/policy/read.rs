@@ -1,0 +1,141 @@
+//! Reads the parts of a policy file, each alone.
+//!
+//! An API, an operation, a template parameter or a backend is borrowed raw and parsed when it is
+//! its turn, so that a structural mistake in one hides none of the others.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::FORMAT_VERSION;
+use super::config::{PolicyConfig, Unmatched};
+use super::problem::{JsonPath, Problems};
+
+/// Reads the file's outermost object. A mistake there is a problem, and the APIs are looked at
+/// nevertheless.
+pub(super) fn policy<'a>(text: &'a str, problems: &mut Problems) -> Option<PolicyConfig<'a>> {
+    let (path, error) = match parse::<PolicyConfig<'a>>(text) {
+        Ok(config) => return Some(config),
+        Err(mistake) => mistake,
+    };
+    let path = JsonPath::default().join(&path);
+    if error.is_data() {
+        problems.error(&path, data_message(&error));
+        salvage(text)
+    } else {
+        problems.error(&path, format!("is not JSON: {error}"));
+        None
+    }
+}
+
+/// Reads one object that stands at `path`.
+pub(super) fn object<'a, T: Deserialize<'a>>(
+    raw: &'a RawValue,
+    path: &JsonPath,
+    problems: &mut Problems,
+) -> Option<T> {
+    match parse(raw.get()) {
+        Ok(value) => Some(value),
+        Err((place, error)) => {
+            problems.error(&path.join(&place), data_message(&error));
+            None
+        }
+    }
+}
+
+/// A mistake comes with its place inside `text`.
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, (String, serde_json::Error)> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| (error.path().to_string(), error.into_inner()))?;
+    deserializer.end().map_err(|error| (String::new(), error))?;
+    Ok(value)
+}
+
+/// What can still be looked at in a file whose outermost object has a mistake.
+fn salvage(text: &str) -> Option<PolicyConfig<'_>> {
+    #[derive(Deserialize)]
+    struct Apis<'a> {
+        #[serde(borrow)]
+        apis: Vec<&'a RawValue>,
+    }
+    let Apis { apis } = serde_json::from_str(text).ok()?;
+    Some(PolicyConfig {
+        schema: None,
+        version: FORMAT_VERSION,
+        unmatched: Unmatched::default(),
+        hosts: None,
+        apis,
+        portal: None,
+        products: None,
+        subscriptions: None,
+    })
+}
+
+/// serde's message without its position, which counts from the start of the object alone.
+fn data_message(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    match message.rfind(" at line ") {
+        Some(end) => message.get(..end).unwrap_or(&message).to_owned(),
+        None => message,
+    }
+}
+
+/// The members of an object, in order. A name that stands twice is refused.
+#[derive(Debug)]
+pub struct Pairs<T>(pub Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Pairs<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<T>, A::Error> {
+                let mut pairs: Vec<(String, T)> = Vec::new();
+                while let Some((name, value)) = map.next_entry()? {
+                    if pairs.iter().any(|(seen, _)| *seen == name) {
+                        return Err(serde::de::Error::custom("a name stands twice in this object"));
+                    }
+                    pairs.push((name, value));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+/// A value that is written as an object. serde alone would also take a list of the members' values.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
