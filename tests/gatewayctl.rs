@@ -164,6 +164,22 @@ fn the_schema_takes_what_the_gateway_takes() {
     }
 }
 
+#[test]
+fn the_policy_of_the_readme_loads() {
+    let readme =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let policy =
+        readme.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let file = temporary("readme").join("policy.json");
+    std::fs::write(&file, policy).unwrap();
+    let run = gatewayctl(&["check", file.to_str().unwrap()], None);
+    assert!(
+        run.success && run.out.contains("NOT SET in this environment: SENTIMENT_KEY"),
+        "{}",
+        run.err
+    );
+}
+
 /// Of the mistakes, those of structure: an editor shows them while they are typed.
 #[test]
 fn the_schema_refuses_what_is_wrong_by_structure() {

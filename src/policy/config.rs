@@ -10,7 +10,9 @@ use serde_json::value::RawValue;
 #[cfg(not(target_arch = "wasm32"))]
 use schemars::JsonSchema;
 
-use super::read::{Object, Pairs};
+use super::FORMAT_VERSION;
+use super::problem::{JsonPath, Problems};
+use super::read::{self, Object, Pairs};
 
 /// Policy of azureml-gateway, format version 1.
 #[derive(Debug, Deserialize)]
@@ -293,4 +295,43 @@ enum SecretConfig {
     Env(String),
     /// The key itself. Envoy's configuration dump shows it.
     Value(String),
+}
+
+impl<'a> PolicyConfig<'a> {
+    /// Reads the file's outermost object. A mistake there is a problem, and the APIs are looked at
+    /// nevertheless.
+    pub(super) fn read(text: &'a str, problems: &mut Problems) -> Option<Self> {
+        let (path, error) = match read::parse(text) {
+            Ok(config) => return Some(config),
+            Err(mistake) => mistake,
+        };
+        let path = JsonPath::default().join(&path);
+        if error.is_data() {
+            problems.error(&path, read::data_message(&error));
+            Self::salvage(text)
+        } else {
+            problems.error(&path, format!("is not JSON: {error}"));
+            None
+        }
+    }
+
+    /// What can still be looked at in a file whose outermost object has a mistake.
+    fn salvage(text: &'a str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Apis<'a> {
+            #[serde(borrow)]
+            apis: Vec<&'a RawValue>,
+        }
+        let Apis { apis } = serde_json::from_str(text).ok()?;
+        Some(Self {
+            schema: None,
+            version: FORMAT_VERSION,
+            unmatched: Unmatched::default(),
+            hosts: None,
+            apis,
+            portal: None,
+            products: None,
+            subscriptions: None,
+        })
+    }
 }

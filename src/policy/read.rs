@@ -11,26 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::FORMAT_VERSION;
-use super::config::{PolicyConfig, Unmatched};
 use super::problem::{JsonPath, Problems};
-
-/// Reads the file's outermost object. A mistake there is a problem, and the APIs are looked at
-/// nevertheless.
-pub(super) fn policy<'a>(text: &'a str, problems: &mut Problems) -> Option<PolicyConfig<'a>> {
-    let (path, error) = match parse::<PolicyConfig<'a>>(text) {
-        Ok(config) => return Some(config),
-        Err(mistake) => mistake,
-    };
-    let path = JsonPath::default().join(&path);
-    if error.is_data() {
-        problems.error(&path, data_message(&error));
-        salvage(text)
-    } else {
-        problems.error(&path, format!("is not JSON: {error}"));
-        None
-    }
-}
 
 /// Reads one object that stands at `path`.
 pub(super) fn object<'a, T: Deserialize<'a>>(
@@ -48,7 +29,9 @@ pub(super) fn object<'a, T: Deserialize<'a>>(
 }
 
 /// A mistake comes with its place inside `text`.
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, (String, serde_json::Error)> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(
+    text: &'a str,
+) -> Result<T, (String, serde_json::Error)> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| (error.path().to_string(), error.into_inner()))?;
@@ -56,28 +39,8 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, (String, serde_json
     Ok(value)
 }
 
-/// What can still be looked at in a file whose outermost object has a mistake.
-fn salvage(text: &str) -> Option<PolicyConfig<'_>> {
-    #[derive(Deserialize)]
-    struct Apis<'a> {
-        #[serde(borrow)]
-        apis: Vec<&'a RawValue>,
-    }
-    let Apis { apis } = serde_json::from_str(text).ok()?;
-    Some(PolicyConfig {
-        schema: None,
-        version: FORMAT_VERSION,
-        unmatched: Unmatched::default(),
-        hosts: None,
-        apis,
-        portal: None,
-        products: None,
-        subscriptions: None,
-    })
-}
-
 /// serde's message without its position, which counts from the start of the object alone.
-fn data_message(error: &serde_json::Error) -> String {
+pub(super) fn data_message(error: &serde_json::Error) -> String {
     let message = error.to_string();
     match message.rfind(" at line ") {
         Some(end) => message.get(..end).unwrap_or(&message).to_owned(),

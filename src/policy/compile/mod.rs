@@ -27,7 +27,7 @@ pub struct Compiled {
 pub fn compile(file: &[u8], environment: Environment<'_>) -> Compiled {
     let mut problems = Problems::default();
     let policy = match std::str::from_utf8(file) {
-        Ok(text) => read::policy(text, &mut problems)
+        Ok(text) => PolicyConfig::read(text, &mut problems)
             .and_then(|config| policy(&config, environment, &mut problems)),
         Err(error) => {
             let message = format!("is not UTF-8 from byte {} on", error.valid_up_to());
