@@ -1,5 +1,7 @@
 //! The command line: checks, explains and renders a policy with the filter's own code.
 
+#[path = "gatewayctl/apply.rs"]
+mod apply;
 #[path = "gatewayctl/check.rs"]
 mod check;
 #[path = "gatewayctl/explain.rs"]
@@ -11,6 +13,7 @@ mod source;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use azureml_gateway::policy::config::PolicyConfig;
 use clap::{Parser, Subcommand};
@@ -61,6 +64,27 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Gives the policy to a running Envoy, waits until it is live or rejected, and says which.
+    /// Exit status 1 unless it is live.
+    Apply {
+        /// The policy file.
+        file: PathBuf,
+        /// Envoy's admin interface.
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9901")]
+        admin: String,
+        /// The filter, as Envoy will find it.
+        #[arg(long, default_value = "dist/azureml-gateway.wasm")]
+        wasm: String,
+        /// The file that Envoy watches.
+        #[arg(long, default_value = "dist/ecds/gateway.json")]
+        out: PathBuf,
+        /// Envoy's log: the reason of a rejection stands only there.
+        #[arg(long, value_name = "FILE")]
+        log: Option<PathBuf>,
+        /// How long to wait for Envoy.
+        #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+        timeout: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -71,6 +95,10 @@ fn main() -> ExitCode {
         }
         Command::Schema => schema(),
         Command::Render { file, wasm, out } => render::run(&file, &wasm, out.as_deref()),
+        Command::Apply { file, admin, wasm, out, log, timeout } => {
+            let timeout = Duration::from_secs(timeout);
+            apply::run(&file, &apply::Target { admin, wasm, out, log, timeout })
+        }
     };
     result.unwrap_or_else(|message| {
         eprintln!("gatewayctl: {message}");

@@ -1,12 +1,11 @@
 //! `gatewayctl render`: the resource that gives the policy to Envoy.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::source::Source;
 
@@ -15,46 +14,56 @@ const VM_ID: &str = "azureml-gateway";
 /// The name by which envoy.yaml asks for the resource.
 const RESOURCE: &str = "gateway";
 
+/// A policy in the form in which Envoy takes it.
+pub(crate) struct Resource {
+    /// Tells one policy from another in Envoy's `version_text`.
+    pub(crate) version: String,
+    pub(crate) text: String,
+}
+
 pub(crate) fn run(file: &Path, wasm: &str, out: Option<&Path>) -> Result<ExitCode, String> {
     let source = Source::read(file, false)?;
     source.policy(file)?;
-    let resource = resource(&source, wasm);
-    let text = serde_json::to_string_pretty(&resource).map_err(|error| error.to_string())?;
+    let resource = Resource::new(&source, wasm);
     match out {
-        None => println!("{text}"),
-        Some(out) => {
-            replace(out, text.as_bytes()).map_err(|error| format!("{}: {error}", out.display()))?;
-        }
+        None => print!("{}", resource.text),
+        Some(out) => replace(out, resource.text.as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Resource {
+    pub(crate) fn new(source: &Source, wasm: &str) -> Self {
+        let resource = resource(source, wasm);
+        let version = hash(resource.to_string().as_bytes());
+        let file = json!({ "version_info": version, "resources": [resource] });
+        Self { version, text: format!("{file:#}\n") }
+    }
 }
 
 fn resource(source: &Source, wasm: &str) -> serde_json::Value {
     let variables: Vec<&str> = source.variables.iter().map(String::as_str).collect();
     json!({
-        "version_info": version(&source.text, wasm),
-        "resources": [{
-            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-            "name": RESOURCE,
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-                "config": {
-                    "name": RESOURCE,
-                    "root_id": RESOURCE,
-                    "failure_policy": "FAIL_RELOAD",
-                    "vm_config": {
-                        "vm_id": VM_ID,
-                        "runtime": "envoy.wasm.runtime.v8",
-                        "code": { "local": { "filename": wasm } },
-                        "environment_variables": { "host_env_keys": variables },
-                        // Older Envoys reuse a VM whose environment lacks a name that was added:
-                        // another configuration of the VM makes another VM.
-                        "configuration": string_value(&variables.join(",")),
-                    },
-                    "configuration": string_value(&source.text),
+        "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+        "name": RESOURCE,
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": RESOURCE,
+                "root_id": RESOURCE,
+                "failure_policy": "FAIL_RELOAD",
+                "vm_config": {
+                    "vm_id": VM_ID,
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": { "local": { "filename": wasm } },
+                    "environment_variables": { "host_env_keys": variables },
+                    // Older Envoys reuse a VM whose environment lacks a name that was added:
+                    // another configuration of the VM makes another VM.
+                    "configuration": string_value(&variables.join(",")),
                 },
+                "configuration": string_value(&source.text),
             },
-        }],
+        },
     })
 }
 
@@ -62,15 +71,17 @@ fn string_value(text: &str) -> serde_json::Value {
     json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text })
 }
 
-/// Tells one policy from another in Envoy's `version_text`.
-fn version(policy: &str, wasm: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    (policy, wasm).hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
+fn hash(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes beside the file and renames, so that Envoy sees the old file or the new one.
-fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
+pub(crate) fn replace(file: &Path, content: &[u8]) -> Result<(), String> {
+    write_and_rename(file, content).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn write_and_rename(file: &Path, content: &[u8]) -> std::io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
