@@ -200,7 +200,6 @@ fn the_schema_refuses_what_is_wrong_by_structure() {
     let semantic = [
         "trailing-text",
         "version-unknown",
-        "error-format-unsupported",
         "mode-shadow-unsupported",
         "backend-match-unknown",
         "parameter-unknown",

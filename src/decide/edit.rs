@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::policy::backend::Backend;
+use crate::policy::backend::{Backend, Credentials};
 use crate::policy::template::{Expect, Segment, Slot, Template};
 use crate::policy::{CLUSTER_HEADER, Operation, Policy, is_internal};
 use crate::uri;
@@ -37,28 +37,32 @@ pub(super) fn without_internal(headers: &Headers) -> Vec<Edit<'static>> {
     removals(headers, is_internal)
 }
 
-/// The edits that send a request to its backend. `sent_query` is the query as it was sent where
-/// nothing was taken out of it.
+/// The edits that send a request to its backend.
 pub(super) fn forward<'p>(
     policy: &'p Policy,
     backend: &'p Backend,
     headers: &Headers,
     path: Vec<u8>,
 ) -> Vec<Edit<'p>> {
-    let sets =
-        |name: &[u8]| backend.credentials.iter().any(|c| c.header.as_str().as_bytes() == name);
+    let keys = backend.credentials.keys();
+    let callers = matches!(backend.credentials, Credentials::Caller);
+    // What is set below replaces every copy; its own removal would cost a host call for nothing.
+    let kept = |name: &[u8]| {
+        name == CLUSTER_HEADER.as_bytes()
+            || keys.iter().any(|key| key.header.as_str().as_bytes() == name)
+            || (callers && name == b"authorization")
+    };
     let mut edits = removals(headers, |name| {
         let unwanted = is_internal(name)
             || policy.credential_headers.iter().any(|header| header.is(name))
             || OVERRIDES.iter().any(|header| header.as_bytes() == name);
-        // What is set below replaces every copy; its own removal would cost a host call for nothing.
-        unwanted && !sets(name) && name != CLUSTER_HEADER.as_bytes()
+        unwanted && !kept(name)
     });
     let set = |name: &'static str, value: Cow<'p, [u8]>| Edit::Set(name.into(), value);
     edits.push(set(":path", path.into()));
     edits.push(set(":authority", backend.url.authority.as_bytes().into()));
     edits.push(set(CLUSTER_HEADER, backend.cluster.as_bytes().into()));
-    edits.extend(backend.credentials.iter().map(|credential| {
+    edits.extend(keys.iter().map(|credential| {
         Edit::SetSecret(credential.header.as_str().into(), credential.value.expose())
     }));
     edits

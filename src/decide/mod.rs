@@ -7,12 +7,14 @@
 //! No host, no clock, no state: what is not in the arguments does not count.
 
 mod edit;
+mod error_format;
 pub mod query;
 pub mod refusal;
 pub mod route;
 pub mod view;
 
-use crate::policy::{Api, Operation, Policy, Protocol, Unmatched};
+use crate::policy::backend::Credentials;
+use crate::policy::{Api, ErrorFormat, Operation, Policy, Protocol, Unmatched};
 use crate::uri;
 
 pub use edit::Edit;
@@ -20,7 +22,7 @@ pub use view::{Headers, Request};
 
 use edit::SentQuery;
 use query::Query;
-use refusal::Refusal;
+use refusal::{CredentialFault, Refusal};
 use route::Refused;
 
 /// What the host does with a request.
@@ -105,6 +107,9 @@ fn call<'p>(
         .backends
         .choose(&operation.backend_tables, |slot| found.capture(slot).map(|c| &*c.value))
         .ok_or_else(|| refused(Refusal::NoBackend))?;
+    if matches!(backend.credentials, Credentials::Caller) {
+        callers_credential(request.headers).map_err(refused)?;
+    }
     // 6. Forward.
     let path = edit::target(&found, backend, rest, &query, sent).map_err(refused)?;
     Ok((edit::forward(policy, backend, request.headers, path), operation))
@@ -123,6 +128,21 @@ fn check_protocol<'p>(api: &Api, protocol: Option<Protocol>) -> Result<(), Refus
         return Ok(());
     }
     Err(Refusal::Protocol(served.clone()))
+}
+
+/// A caller's own Authorization must be one: Envoy joins several with commas, and where one stands
+/// in a scheme that has none, a backend may take either half.
+fn callers_credential(headers: &Headers) -> Result<(), Refusal<'static>> {
+    let mut lines = headers.iter().filter(|(name, _)| name == "authorization");
+    let Some((_, value)) = lines.next().filter(|(_, value)| !value.trim_ascii().is_empty()) else {
+        return Err(Refusal::Credential(CredentialFault::Missing));
+    };
+    let scheme = value.split(|b| *b == b' ').next().unwrap_or_default();
+    let plain = [&b"bearer"[..], b"basic"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    if lines.next().is_some() || (plain && value.contains(&b',')) {
+        return Err(Refusal::Credential(CredentialFault::Repeated));
+    }
+    Ok(())
 }
 
 fn unmatched<'p>(policy: &Policy, request: &Request<'_>) -> Step<'p> {
@@ -146,5 +166,6 @@ fn refuse<'p>(api: Option<&'p Api>, refused: Refused<'p>) -> Step<'p> {
         operation: operation.map(|operation| &*operation.name),
         outcome: refusal.code(),
     };
-    Step::Reply(refusal.reply(), labels)
+    let format = api.map_or(ErrorFormat::Apim, |api| api.error_format);
+    Step::Reply(refusal.reply(format), labels)
 }

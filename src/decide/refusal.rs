@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use crate::policy::parameter::Rule;
-use crate::policy::{Compatibility, Protocol, REFUSAL_HEADER};
+use crate::policy::{Compatibility, ErrorFormat, Protocol, REFUSAL_HEADER};
 use crate::uri::PathFault;
 
 use super::Reply;
+use super::error_format::ErrorBody;
 use super::query::QueryFault;
 
 /// Why a call is refused. It holds names and values of the policy, nothing of the caller's.
@@ -26,12 +27,22 @@ pub enum Refusal<'p> {
     RepeatedParameter(&'p str),
     Parameter(&'p str, Rule<'p>),
     UnknownParameter(Vec<&'p str>),
+    /// The backend takes the caller's own credential.
+    Credential(CredentialFault),
     /// The operation is known, but no backend matches its parameters.
     NoBackend,
     /// A parameter's value has no place in the backend's path.
     Rewrite(&'p str),
     /// A query parameter that the operation's rewrite sets.
     ReservedParameter(&'p str),
+}
+
+/// What is wrong with a caller's own Authorization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialFault {
+    Missing,
+    /// Two of them, of which the backend may take either.
+    Repeated,
 }
 
 /// A row of the table.
@@ -74,14 +85,53 @@ impl<'p> Refusal<'p> {
         self.row().message
     }
 
-    pub fn reply(&self) -> Reply {
+    pub fn reply(&self, format: ErrorFormat) -> Reply {
         let Row { status, code, message, header } = self.row();
         let mut headers = vec![
             ("content-type", "application/json".to_owned()),
             (REFUSAL_HEADER, code.to_owned()),
         ];
         headers.extend(header.map(|(name, value)| (name, value.into_owned())));
-        Reply { status, headers, body: apim_body(status, &message) }
+        let (parameter, azureml) = (self.parameter(), self.azureml());
+        let body = ErrorBody { status, code, message: &message, parameter, azureml };
+        Reply { status, headers, body: body.render(format) }
+    }
+
+    fn parameter(&self) -> Option<&'p str> {
+        match self {
+            Self::MissingParameter(name)
+            | Self::RepeatedParameter(name)
+            | Self::Parameter(name, _)
+            | Self::Rewrite(name)
+            | Self::ReservedParameter(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// AzureML's specific code: one of its documentation where one fits, else our own in its style.
+    fn azureml(&self) -> &'static str {
+        match self {
+            Self::Unmatched | Self::NoOperation => "WebServiceNotFound",
+            Self::NoBackend => "WebServiceIdNotFoundInWorkspace",
+            Self::Path(_) | Self::Authority | Self::Rewrite(_) => "BadParameterValue",
+            Self::MissingParameter(name)
+            | Self::RepeatedParameter(name)
+            | Self::Parameter(name, _)
+                if name.eq_ignore_ascii_case("api-version") =>
+            {
+                "BadVersionCall"
+            }
+            Self::Query(_)
+            | Self::MissingParameter(_)
+            | Self::RepeatedParameter(_)
+            | Self::UnknownParameter(_)
+            | Self::ReservedParameter(_) => "InvalidQueryParameter",
+            Self::Parameter(..) => "BadParameterValue",
+            Self::Credential(_) => "ScoreRequestUnauthorized",
+            Self::Upgrade => "UpgradeRefused",
+            Self::Protocol(_) => "ProtocolRefused",
+            Self::Method(_) => "MethodNotAllowed",
+        }
     }
 
     fn row(&self) -> Row<'p> {
@@ -101,6 +151,17 @@ impl<'p> Refusal<'p> {
             Self::Unmatched => row(404, "unmatched", "Resource not found"),
             Self::NoOperation => row(404, "operation_not_found", "Resource not found"),
             Self::NoBackend => row(404, "no_backend", "No backend serves this resource"),
+            Self::Credential(CredentialFault::Missing) => Row {
+                header: Some(("www-authenticate", "Bearer".into())),
+                ..row(
+                    401,
+                    "credential_missing",
+                    "An Authorization header with a key of the service is required.",
+                )
+            },
+            Self::Credential(CredentialFault::Repeated) => {
+                row(400, "credential_repeated", "The Authorization header is given more than once.")
+            }
             Self::Path(fault) => {
                 told(400, "invalid_path", format!("The path {}.", path_fault(*fault)))
             }
@@ -177,12 +238,6 @@ impl<'p> Refusal<'p> {
     }
 }
 
-/// API Management's error body, byte for byte.
-fn apim_body(status: u16, message: &str) -> Vec<u8> {
-    let message = serde_json::Value::from(message);
-    format!("{{ \"statusCode\": {status}, \"message\": {message} }}").into_bytes()
-}
-
 fn path_fault(fault: PathFault) -> &'static str {
     match fault {
         PathFault::NoLeadingSlash => "must begin with '/'",
@@ -219,14 +274,14 @@ mod tests {
 
     #[test]
     fn not_found_is_api_managements_body_byte_for_byte() {
-        let reply = Refusal::NoOperation.reply();
+        let reply = Refusal::NoOperation.reply(ErrorFormat::Apim);
         assert_eq!(reply.body, br#"{ "statusCode": 404, "message": "Resource not found" }"#);
         assert_eq!(reply.body.len(), 54);
     }
 
     #[test]
     fn a_message_with_quotes_stays_json() {
-        let reply = Refusal::MissingParameter("a\"b").reply();
+        let reply = Refusal::MissingParameter("a\"b").reply(ErrorFormat::Apim);
         let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!(body["message"], "The query parameter 'a\"b' is required.");
     }

@@ -22,7 +22,17 @@ pub struct Backend {
     pub matches: Vec<(Box<str>, Box<str>)>,
     pub url: BaseUrl,
     pub cluster: Box<str>,
-    pub credentials: Vec<Credential>,
+    pub credentials: Credentials,
+}
+
+/// What a backend is called with.
+#[derive(Debug)]
+pub enum Credentials {
+    /// The backend's keys.
+    Keys(Vec<Credential>),
+    /// The caller's own Authorization.
+    Caller,
+    Nothing,
 }
 
 /// A header that the backend takes for its key.
@@ -38,6 +48,15 @@ pub struct BaseUrl {
     pub https: bool,
     pub authority: Box<str>,
     pub path: Box<str>,
+}
+
+impl Credentials {
+    pub fn keys(&self) -> &[Credential] {
+        match self {
+            Self::Keys(keys) => keys,
+            Self::Caller | Self::Nothing => &[],
+        }
+    }
 }
 
 /// The backends that match by the same parameters.

@@ -80,8 +80,9 @@ pub struct ApiConfig<'a> {
     /// Where the caller's subscription key stands. It never reaches the backend.
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<KeyNamesConfig>"))]
     pub subscription_key_parameter_names: Option<Object<KeyNamesConfig>>,
-    /// The shape of error bodies.
-    pub error_format: Option<ErrorFormat>,
+    /// The shape of error bodies: API Management's, the AzureML web service's, or OpenAI's.
+    #[serde(default)]
+    pub error_format: ErrorFormat,
     /// `precise` tells a wrong method (405) and a wrong query (400) from an unknown path (404);
     /// `apim` answers 404 to all three, as API Management does.
     #[serde(default)]
@@ -116,11 +117,11 @@ pub enum Compatibility {
     Apim,
 }
 
-/// `azureml` and `openai` are reserved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ErrorFormat {
+    #[default]
     Apim,
     Azureml,
     Openai,
@@ -258,7 +259,7 @@ pub struct BackendConfig<'a> {
     pub url: Option<String>,
     /// Absent: the API's `cluster`.
     pub cluster: Option<String>,
-    /// The key that the backend is sent.
+    /// The key that the backend is sent; or "caller", or "none".
     #[serde(borrow)]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "CredentialsConfig"))]
     pub credentials: &'a RawValue,
@@ -271,6 +272,10 @@ pub struct BackendConfig<'a> {
 #[schemars(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only its schema is used")]
 enum CredentialsConfig {
+    /// The caller's own Authorization goes through; without one the call is refused.
+    Caller,
+    /// The backend takes no key.
+    None,
     /// The Authorization header: a scheme, a space, and the key.
     Authorization(AuthorizationConfig),
     /// Other headers by name, each with its key.

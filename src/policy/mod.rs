@@ -20,7 +20,7 @@ pub mod template;
 use std::collections::HashMap;
 
 pub use compile::{Compiled, compile};
-pub use config::{Compatibility, ExtraQueryParameters, Protocol, Unmatched};
+pub use config::{Compatibility, ErrorFormat, ExtraQueryParameters, Protocol, Unmatched};
 
 use backend::{Backends, SlotTable};
 use parameter::Parameter;
@@ -56,6 +56,7 @@ pub struct Api {
     pub protocols: Vec<Protocol>,
     pub key_names: KeyNames,
     pub compatibility: Compatibility,
+    pub error_format: ErrorFormat,
     pub operations: Vec<Operation>,
     pub(crate) routes: Routes,
     pub backends: Backends,

@@ -79,6 +79,8 @@ pub struct Refused {
     pub code: String,
     /// Absent: not looked at here.
     pub message: Option<String>,
+    /// The whole body, where it is not API Management's.
+    pub body: Option<String>,
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
 }

@@ -63,6 +63,9 @@ impl Outcome {
                 for (name, value) in &expected.headers {
                     same(name, &Some(value.clone()), &header(headers, name))?;
                 }
+                if let Some(whole) = &expected.body {
+                    same("body", whole, &String::from_utf8_lossy(body).into_owned())?;
+                }
                 if let Some(message) = &expected.message {
                     let message = serde_json::Value::from(message.as_str());
                     let whole = format!("{{ \"statusCode\": {status}, \"message\": {message} }}");

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use azureml_gateway::policy::backend::Credentials;
 use azureml_gateway::policy::{Api, Policy, Protocol, Unmatched};
 
 use crate::source::Source;
@@ -46,9 +47,7 @@ fn api_summary(api: &Api) {
         })
         .collect();
     println!("API {}: /{} over {}", api.name, api.path, protocols.join(" and "));
-    println!(
-        "  OPEN: no subscription is asked for; whoever reaches Envoy calls with the backend's key"
-    );
+    println!("  OPEN: no subscription is asked for; whoever reaches Envoy may call");
     println!(
         "  guarded: {} operations; everything else below the path is refused",
         api.operations.len()
@@ -61,13 +60,17 @@ fn api_summary(api: &Api) {
             backend.matches.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let when = if matches.is_empty() { "all calls".into() } else { matches.join(", ") };
         let scheme = if backend.url.https { "https" } else { "http" };
-        let keys: Vec<_> = backend.credentials.iter().map(|c| c.header.as_str()).collect();
+        let key = match &backend.credentials {
+            Credentials::Keys(keys) => {
+                let names: Vec<_> = keys.iter().map(|key| key.header.as_str()).collect();
+                format!("key in {}", names.join(", "))
+            }
+            Credentials::Caller => "with the caller's own Authorization".into(),
+            Credentials::Nothing => "without a key".into(),
+        };
         println!(
-            "  backend for {when}: {scheme}://{}{} by cluster {}, key in {}",
-            backend.url.authority,
-            backend.url.path,
-            backend.cluster,
-            keys.join(", ")
+            "  backend for {when}: {scheme}://{}{} by cluster {}, {key}",
+            backend.url.authority, backend.url.path, backend.cluster,
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Compiles one API.
 
-use crate::policy::backend::BaseUrl;
-use crate::policy::config::{ApiConfig, ErrorFormat, KeyNamesConfig, Protocol};
+use crate::policy::backend::{Backend, BaseUrl, Credentials};
+use crate::policy::config::{ApiConfig, KeyNamesConfig, Protocol};
 use crate::policy::problem::{JsonPath, Problems};
 use crate::policy::read;
 use crate::policy::routes::{self, Routes};
@@ -39,6 +39,14 @@ pub(super) fn compile(
         backend::compile(config, service_url.as_ref(), &operations, path, environment, problems);
 
     let (key_names, backends) = (key_names?, backends?);
+    let callers = |backend: &Backend| matches!(backend.credentials, Credentials::Caller);
+    if key_names.header.is(b"authorization") && backends.iter().any(callers) {
+        problems.error(
+            &path.key("subscriptionKeyParameterNames").key("header"),
+            "is the header that a backend with \"credentials\": \"caller\" takes from the caller: the \
+             subscription key needs another",
+        );
+    }
     let operations: Vec<Operation> = operations
         .into_iter()
         .map(|(_, mut operation)| {
@@ -56,6 +64,7 @@ pub(super) fn compile(
         protocols,
         key_names,
         compatibility: config.compatibility,
+        error_format: config.error_format,
         operations,
         routes,
         backends,
@@ -72,9 +81,6 @@ fn refuse_unsupported(config: &ApiConfig<'_>, path: &JsonPath, problems: &mut Pr
     }
     if config.rate_limit.is_some() {
         unsupported(&path.key("rateLimit"), problems);
-    }
-    if matches!(config.error_format, Some(ErrorFormat::Azureml | ErrorFormat::Openai)) {
-        problems.error(&path.key("errorFormat"), "must be \"apim\": this version has no other");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Compiles an API's backends.
 
-use crate::policy::backend::{Backend, Backends, BaseUrl};
+use crate::policy::backend::{Backend, Backends, BaseUrl, Credentials};
 use crate::policy::config::{ApiConfig, BackendConfig};
 use crate::policy::problem::{JsonPath, Problems};
 use crate::policy::read;
@@ -80,9 +80,9 @@ fn backend(
     };
     let (url, credentials) = (url?, credentials?);
     check_cluster(config.cluster.as_deref(), &url, &path.key("cluster"), problems);
-    if !url.https && !url.is_loopback() {
+    if !url.https && !url.is_loopback() && !matches!(credentials, Credentials::Nothing) {
         let path = if config.url.is_some() { path.key("url") } else { path.clone() };
-        let message = "sends the backend's key over plaintext http beyond this machine: use https";
+        let message = "sends a key over plaintext http beyond this machine: use https";
         problems.warning(&path, message);
     }
     let dynamic = if url.https { DYNAMIC_HTTPS } else { DYNAMIC_HTTP };

@@ -5,7 +5,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::policy::backend::Credential;
+use crate::policy::backend::{Credential, Credentials};
 use crate::policy::problem::{JsonPath, Problems};
 use crate::policy::read::Pairs;
 use crate::policy::secret::Secret;
@@ -14,7 +14,7 @@ use crate::policy::{HeaderName, is_internal};
 use super::Environment;
 
 const FORMS: &str = "must be { \"authorization\": { \"scheme\": ..., \"parameter\": SECRET } } or \
-                     { \"header\": { NAME: SECRET } }";
+                     { \"header\": { NAME: SECRET } } or \"caller\" or \"none\"";
 const AUTHORIZATION_FORM: &str = "must be { \"scheme\": ..., \"parameter\": SECRET }";
 const HEADER_FORM: &str = "must be { NAME: SECRET }, with one header or more";
 const SECRET_FORMS: &str =
@@ -38,18 +38,21 @@ pub(super) fn read(
     path: &JsonPath,
     environment: Environment<'_>,
     problems: &mut Problems,
-) -> Option<Vec<Credential>> {
-    if let Ok(word @ ("caller" | "none")) = serde_json::from_str::<String>(raw.get()).as_deref() {
-        problems.error(path, format!("\"{word}\" is not supported by this version: it {FORMS}"));
-        return None;
+) -> Option<Credentials> {
+    match serde_json::from_str::<String>(raw.get()).as_deref() {
+        Ok("caller") => return Some(Credentials::Caller),
+        Ok("none") => return Some(Credentials::Nothing),
+        _ => {}
     }
     let members = members(raw);
     match single(&members) {
         Some(("authorization", value)) => {
             authorization(value, &path.key("authorization"), environment, problems)
-                .map(|credential| vec![credential])
+                .map(|credential| Credentials::Keys(vec![credential]))
         }
-        Some(("header", value)) => headers(value, &path.key("header"), environment, problems),
+        Some(("header", value)) => {
+            headers(value, &path.key("header"), environment, problems).map(Credentials::Keys)
+        }
         _ => {
             problems.error(path, FORMS);
             None

@@ -156,7 +156,8 @@ fn credential_headers(apis: &[Api]) -> Vec<HeaderName> {
     let fixed = fixed.into_iter().filter_map(HeaderName::parse);
     let own = apis.iter().map(|api| api.key_names.header.clone());
     let backends = apis.iter().flat_map(|api| api.backends.iter());
-    let keys = backends.flat_map(|backend| backend.credentials.iter().map(|c| c.header.clone()));
+    let keys =
+        backends.flat_map(|backend| backend.credentials.keys().iter().map(|c| c.header.clone()));
     let mut names: Vec<HeaderName> = Vec::new();
     for name in fixed.chain(own).chain(keys) {
         if !names.contains(&name) {
