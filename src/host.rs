@@ -11,7 +11,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 
-use crate::decide::{Edit, Labels, Reply, Request, Step, decide};
+use crate::decide::{self, Edit, Labels, Reply, Request, Step, decide};
 use crate::policy::problem::Severity;
 use crate::policy::{Policy, compile};
 
@@ -33,6 +33,16 @@ struct Gateway {
 /// One request.
 struct Exchange {
     policy: Rc<Policy>,
+    state: State,
+}
+
+/// What became of a request. After an own reply there is nothing left to do.
+#[derive(Clone, Copy)]
+enum State {
+    Undecided,
+    Answered,
+    Forwarded,
+    Continued,
 }
 
 impl Context for Gateway {}
@@ -62,7 +72,7 @@ impl RootContext for Gateway {
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
         let policy = Rc::clone(self.policy.as_ref()?);
-        Some(Box::new(Exchange { policy }))
+        Some(Box::new(Exchange { policy, state: State::Undecided }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -74,21 +84,48 @@ impl Context for Exchange {}
 
 impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        // Where Envoy refuses, the SDK panics, and Envoy fails the request closed.
         let Ok(headers) = hostcalls::get_map_bytes(MapType::HttpRequestHeaders) else {
             return Action::Pause;
         };
-        match decide(&self.policy, &Request::read(&headers)) {
+        let edit = |edits: Vec<Edit<'_>>, labels| {
+            tell(labels);
+            edits.iter().for_each(|edit| apply(MapType::HttpRequestHeaders, edit));
+        };
+        self.state = match decide(&self.policy, &Request::read(&headers)) {
             Step::Reply(reply, labels) => {
                 tell(labels);
                 send(&reply);
-                Action::Pause
+                State::Answered
             }
-            Step::Pass(edits, labels) => {
-                tell(labels);
-                edits.iter().for_each(apply);
-                Action::Continue
+            Step::Forward(edits, labels) => {
+                edit(edits, labels);
+                State::Forwarded
             }
+            Step::Continue(edits, labels) => {
+                edit(edits, labels);
+                State::Continued
+            }
+        };
+        match self.state {
+            State::Forwarded | State::Continued => Action::Continue,
+            State::Undecided | State::Answered => Action::Pause,
         }
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        let forwarded = match self.state {
+            State::Forwarded => true,
+            State::Continued => false,
+            State::Undecided | State::Answered => return Action::Pause,
+        };
+        let Ok(trailers) = hostcalls::get_map_bytes(MapType::HttpRequestTrailers) else {
+            return Action::Pause;
+        };
+        decide::trailers(forwarded, &trailers)
+            .iter()
+            .for_each(|edit| apply(MapType::HttpRequestTrailers, edit));
+        Action::Continue
     }
 }
 
@@ -111,8 +148,7 @@ fn send(reply: &Reply) {
     let _ = hostcalls::send_http_response(u32::from(reply.status), headers, Some(&reply.body));
 }
 
-fn apply(edit: &Edit<'_>) {
-    let map = MapType::HttpRequestHeaders;
+fn apply(map: MapType, edit: &Edit<'_>) {
     let _ = match edit {
         Edit::Remove(name) => hostcalls::remove_map_value(map, name),
         Edit::Set(name, value) => hostcalls::set_map_value_bytes(map, name, Some(value)),

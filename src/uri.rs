@@ -97,7 +97,19 @@ pub fn decodes_to_structure(decoded: &[u8], raw: &[u8]) -> bool {
     // A dot that was sent as a dot is judged with the path; here it counts if it was escaped.
     let sent_dots = raw.iter().filter(|b| **b == b'.').count();
     text.bytes().filter(|b| *b == b'.').count() != sent_dots
-        || text.chars().any(|c| matches!(c, '/' | '\\' | ';' | '?' | '#' | '%') || c.is_control())
+        || text.chars().any(|c| is_structure(c) || c.is_control())
+        // Some file systems drop white space and dots at a name's ends.
+        || text.trim_matches(|c: char| c == '.' || c.is_whitespace()).is_empty()
+}
+
+/// Structure in itself, or a character that Unicode normalisation or a legacy code page turns into
+/// structure.
+fn is_structure(c: char) -> bool {
+    matches!(c, '/' | '\\' | ';' | '?' | '#' | '%')
+        || matches!(c, '\u{37e}' | '\u{2024}'..='\u{2026}' | '\u{2044}' | '\u{2215}' | '\u{2216}')
+        || matches!(c, '\u{29f5}' | '\u{29f8}' | '\u{fe52}'..='\u{fe56}' | '\u{fe5f}' | '\u{fe68}')
+        || matches!(c, '\u{fe6a}' | '\u{ff03}' | '\u{ff05}' | '\u{ff0e}' | '\u{ff0f}' | '\u{ff1b}')
+        || matches!(c, '\u{ff1f}' | '\u{ff3c}')
 }
 
 impl<'a> Authority<'a> {
@@ -238,12 +250,28 @@ mod tests {
     fn an_escape_never_stands_for_structure() {
         let refused = |raw: &[u8]| decodes_to_structure(&decode(raw).unwrap(), raw);
         for raw in [
-            "%2f", "a%5Cb", "%2e", "a%2eb", "%3b", "%3f", "%23", "%25", "%00", "%7f", "%c2%85",
+            "%2f",
+            "a%5Cb",
+            "%2e",
+            "a%2eb",
+            "%3b",
+            "%3f",
+            "%23",
+            "%25",
+            "%00",
+            "%7f",
+            "%c2%85",
             "%c0%af",
+            "..%20",
+            ".%C2%A0",
+            "%20",
+            "%EF%BC%8F",
+            "%E2%80%A5",
+            "%CD%BE",
         ] {
             assert!(refused(raw.as_bytes()), "{raw}");
         }
-        for raw in ["a.b", "%20", "%C3%A9", "a%3Ab"] {
+        for raw in ["a.b", "a%20b", "%C3%A9", "a%3Ab"] {
             assert!(!refused(raw.as_bytes()), "{raw}");
         }
     }

@@ -51,7 +51,7 @@ proptest! {
     fn what_is_forwarded_is_canonical_and_was_sent(target in target(), method in method()) {
         let policy = policy();
         let headers = head(method, &target);
-        let Step::Pass(edits, _) = decide(&policy, &Request::read(&headers)) else { return Ok(()) };
+        let Step::Forward(edits, _) = decide(&policy, &Request::read(&headers)) else { return Ok(()) };
         let forwarded = path_of(&edits);
         let sent = target.strip_prefix(b"/ml").unwrap();
         let (path, query) = split(&forwarded);
@@ -93,7 +93,7 @@ proptest! {
                 "{:?} {}", templates, path.escape_ascii()
             );
             if best.is_none() {
-                let code = found.unwrap_err().refusal.code();
+                let code = found.err().unwrap().refusal.code();
                 prop_assert_eq!(code == "operation_not_found", verdicts.is_empty());
             }
         }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::policy::backend::{Backend, Credentials};
-use crate::policy::template::{Expect, Segment, Slot, Template};
-use crate::policy::{CLUSTER_HEADER, Operation, Policy, is_internal};
+use crate::policy::template::{Expect, Segment, Template};
+use crate::policy::{CLUSTER_HEADER, Policy, is_envoys, is_internal};
 use crate::uri;
 
 use super::query::Query;
@@ -21,16 +21,6 @@ pub enum Edit<'p> {
     /// As `Set`, and the value must not print.
     SetSecret(Cow<'p, str>, &'p [u8]),
 }
-
-/// Headers that make some servers take another method or another path than the request's: behind
-/// an operation that was checked, they would reach one that was not.
-const OVERRIDES: [&str; 5] = [
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
-    "x-original-url",
-    "x-rewrite-url",
-];
 
 /// Step 0 for a request that goes on untouched: the gateway's own header names are its alone.
 pub(super) fn without_internal(headers: &Headers) -> Vec<Edit<'static>> {
@@ -54,8 +44,8 @@ pub(super) fn forward<'p>(
     };
     let mut edits = removals(headers, |name| {
         let unwanted = is_internal(name)
-            || policy.credential_headers.iter().any(|header| header.is(name))
-            || OVERRIDES.iter().any(|header| header.as_bytes() == name);
+            || is_envoys(name)
+            || policy.removed_headers.iter().any(|header| header.is(name));
         unwanted && !kept(name)
     });
     let set = |name: &'static str, value: Cow<'p, [u8]>| Edit::Set(name.into(), value);
@@ -66,6 +56,12 @@ pub(super) fn forward<'p>(
         Edit::SetSecret(credential.header.as_str().into(), credential.value.expose())
     }));
     edits
+}
+
+/// Trailers come after the decision. A call's are dropped whole, since no web service takes its
+/// input from there and they could carry what was removed from the head; others lose what is ours.
+pub fn trailers(forwarded: bool, trailers: &Headers) -> Vec<Edit<'static>> {
+    removals(trailers, |name| forwarded || is_internal(name))
 }
 
 fn removals<'p>(headers: &Headers, unwanted: impl Fn(&[u8]) -> bool) -> Vec<Edit<'p>> {
@@ -142,7 +138,7 @@ fn rewritten_path<'p>(
             Segment::Literal(literal) => target.extend_from_slice(literal.as_bytes()),
             Segment::Parameter(slot) | Segment::Rest(Some(slot)) => {
                 let Some(capture) = found.capture(*slot) else { continue };
-                if is_query_parameter(found.operation, *slot) {
+                if found.operation.takes_from_query(*slot) {
                     let value = &*capture.value;
                     if matches!(value, b"" | b"." | b"..")
                         || uri::decodes_to_structure(value, value)
@@ -167,7 +163,7 @@ fn rewritten_query(found: &Match<'_, '_>, rewrite: &Template) -> Vec<Vec<u8>> {
             Expect::Literal(literal) => literal.as_bytes().into(),
             Expect::Parameter(slot) => {
                 let capture = found.capture(*slot)?;
-                if is_query_parameter(found.operation, *slot) {
+                if found.operation.takes_from_query(*slot) {
                     capture.raw.into()
                 } else {
                     uri::encode(&capture.value).into_bytes().into()
@@ -177,10 +173,6 @@ fn rewritten_query(found: &Match<'_, '_>, rewrite: &Template) -> Vec<Vec<u8>> {
         Some([condition.name.as_bytes(), b"=", &value].concat())
     });
     parts.collect()
-}
-
-fn is_query_parameter(operation: &Operation, slot: Slot) -> bool {
-    operation.template.query.iter().any(|c| c.expect == Expect::Parameter(slot))
 }
 
 impl std::fmt::Debug for Edit<'_> {

@@ -17,7 +17,7 @@ use crate::policy::backend::Credentials;
 use crate::policy::{Api, ErrorFormat, Operation, Policy, Protocol, Unmatched};
 use crate::uri;
 
-pub use edit::Edit;
+pub use edit::{Edit, trailers};
 pub use view::{Headers, Request};
 
 use edit::SentQuery;
@@ -30,8 +30,10 @@ use route::Refused;
 pub enum Step<'p> {
     /// Answer it here.
     Reply(Reply, Labels<'p>),
-    /// Edit it and send it on.
-    Pass(Vec<Edit<'p>>, Labels<'p>),
+    /// A call: edit it and send it to its backend.
+    Forward(Vec<Edit<'p>>, Labels<'p>),
+    /// No call of any API: edit out what is the gateway's own and let it go on.
+    Continue(Vec<Edit<'p>>, Labels<'p>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +73,7 @@ pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>) -> Step<'p> {
                 operation: Some(&operation.name),
                 outcome: FORWARDED,
             };
-            Step::Pass(edits, labels)
+            Step::Forward(edits, labels)
         }
         Err(refused) => refuse(Some(api), refused),
     }
@@ -150,7 +152,7 @@ fn unmatched<'p>(policy: &Policy, request: &Request<'_>) -> Step<'p> {
         Unmatched::Reject => refuse(None, Refusal::Unmatched.into()),
         Unmatched::Continue => {
             let labels = Labels { api: None, operation: None, outcome: UNTOUCHED };
-            Step::Pass(edit::without_internal(request.headers), labels)
+            Step::Continue(edit::without_internal(request.headers), labels)
         }
     }
 }

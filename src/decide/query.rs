@@ -4,12 +4,15 @@ use std::borrow::Cow;
 
 use crate::uri;
 
-#[derive(Debug, Default)]
+/// The parts that a query may have.
+const MOST_PARTS: usize = 256;
+
+/// It holds the caller's keys and so has no `Debug`.
+#[derive(Default)]
 pub struct Query<'r> {
     parts: Vec<Part<'r>>,
 }
 
-#[derive(Debug)]
 pub struct Part<'r> {
     /// The part as it was sent, without separators.
     pub raw: &'r [u8],
@@ -22,6 +25,8 @@ pub struct Part<'r> {
 /// Why a query could be read differently by a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueryFault {
+    /// More parts than a call of a web service has: each is held against every condition.
+    TooManyParts,
     /// `;`, `#`, space, a control or a non-ASCII byte.
     Byte,
     /// A name that, decoded, holds structure, an escape, white space or something else than
@@ -34,6 +39,9 @@ impl<'r> Query<'r> {
         let Some(query) = query else { return Ok(Self::default()) };
         if query.iter().any(|b| !matches!(b, 0x21..=0x7e) || matches!(b, b';' | b'#')) {
             return Err(QueryFault::Byte);
+        }
+        if query.iter().filter(|b| **b == b'&').count() >= MOST_PARTS {
+            return Err(QueryFault::TooManyParts);
         }
         let parts = query.split(|b| *b == b'&').map(Part::parse).collect::<Result<_, _>>()?;
         Ok(Self { parts })
@@ -113,6 +121,7 @@ mod tests {
             (b"?a=1", QueryFault::Name),
             (b"%C5%BFubscription-key=1", QueryFault::Name),
             (b"a%zz=1", QueryFault::Name),
+            (&[b'&'; 256], QueryFault::TooManyParts),
         ] {
             assert_eq!(Query::parse(Some(query)).err(), Some(fault), "{}", query.escape_ascii());
         }

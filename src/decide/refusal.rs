@@ -63,7 +63,11 @@ impl<'p> Refusal<'p> {
                 | Self::MissingParameter(_)
                 | Self::Parameter(
                     _,
-                    Rule::OneOf(_) | Rule::Boolean | Rule::Integer | Rule::MaxLength(_),
+                    Rule::OneOf(_)
+                    | Rule::NotServed
+                    | Rule::Boolean
+                    | Rule::Integer
+                    | Rule::MaxLength(_),
                 )
                 | Self::UnknownParameter(_)
                 | Self::Protocol(_),
@@ -168,6 +172,9 @@ impl<'p> Refusal<'p> {
             Self::Authority => {
                 row(400, "invalid_host", "The Host header must be a host, or a host and a port.")
             }
+            Self::Query(QueryFault::TooManyParts) => {
+                row(400, "invalid_query", "The query has more than 256 parameters.")
+            }
             Self::Query(QueryFault::Byte) => row(
                 400,
                 "invalid_query",
@@ -256,6 +263,7 @@ fn demand(rule: &Rule<'_>) -> String {
             [only] => format!("be '{only}'"),
             _ => format!("be one of {}", quoted(values)),
         },
+        Rule::NotServed => "be one that is served".into(),
         Rule::Boolean => "be 'true' or 'false'".into(),
         Rule::Integer => "be an integer".into(),
         Rule::MaxLength(max) => format!("have at most {max} characters"),

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::policy::parameter::Rule;
+use crate::policy::parameter::{Parameter, Rule};
 use crate::policy::template::{Expect, Segment, Slot};
 use crate::policy::{Api, ExtraQueryParameters, Operation};
 use crate::uri;
@@ -15,18 +15,27 @@ use super::query::Query;
 use super::refusal::Refusal;
 
 /// An operation, and the values of its parameters in this call.
-#[derive(Debug)]
+///
+/// It holds what the caller sent and so has no `Debug`.
 pub struct Match<'p, 'r> {
     pub operation: &'p Operation,
     captures: Vec<Option<Capture<'r>>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Capture<'r> {
     /// As it was sent.
     pub raw: &'r [u8],
-    /// Decoded once.
+    /// Decoded once, and in the one spelling that its type has for it.
     pub value: Cow<'r, [u8]>,
+}
+
+impl Capture<'_> {
+    fn canonicalise(&mut self, parameter: &Parameter) {
+        if let Cow::Owned(value) = parameter.canonical(&self.value) {
+            self.value = value.into();
+        }
+    }
 }
 
 /// A refusal, and the operation if one was found by then.
@@ -147,7 +156,11 @@ pub fn judge<'p, 'r>(
                 .ok_or_else(|| refuse(Rule::NoEscapes))?;
             capture.value = value;
         }
-        parameter.judge(&capture.value).map_err(refuse)?;
+        parameter.judge(&capture.value).map_err(|rule| match rule {
+            Rule::OneOf(_) => refuse(Rule::NotServed),
+            other => refuse(other),
+        })?;
+        capture.canonicalise(parameter);
     }
     match_query(operation, query, &mut captures).map_err(Mismatch::Refused)?;
     Ok(Match { operation, captures })
@@ -192,7 +205,7 @@ fn match_query<'p, 'r>(
     captures: &mut [Option<Capture<'r>>],
 ) -> Result<(), Refusal<'p>> {
     let conditions = &operation.template.query;
-    if let Some(twice) = conditions.iter().find(|c| query.named(&c.name).count() > 1) {
+    if let Some(twice) = conditions.iter().find(|c| query.named(&c.name).nth(1).is_some()) {
         return Err(Refusal::RepeatedParameter(&twice.name));
     }
     for condition in conditions {
@@ -211,9 +224,11 @@ fn match_query<'p, 'r>(
             Expect::Parameter(slot) => {
                 if let Some(parameter) = operation.parameter(*slot) {
                     parameter.judge(&value).map_err(refuse)?;
-                }
-                if let Some(place) = captures.get_mut(slot.0) {
-                    *place = Some(Capture { raw: part.value, value });
+                    let mut capture = Capture { raw: part.value, value };
+                    capture.canonicalise(parameter);
+                    if let Some(place) = captures.get_mut(slot.0) {
+                        *place = Some(capture);
+                    }
                 }
             }
         }

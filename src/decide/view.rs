@@ -6,7 +6,7 @@ use crate::uri::Authority;
 /// Header names and values as the host gives them; names are lower case, pseudo headers included.
 pub type Headers = [(String, Vec<u8>)];
 
-#[derive(Debug)]
+/// It holds the caller's credentials and so has no `Debug`.
 pub struct Request<'r> {
     pub headers: &'r Headers,
     /// Empty where missing, as every other part that is missing.

@@ -168,6 +168,20 @@ impl BaseUrl {
         Ok(Self { https, authority: authority.into(), path: path.into() })
     }
 
+    /// Scheme, host and port, the same for every spelling.
+    pub fn origin(&self) -> (bool, String, u16) {
+        let default = if self.https { 443 } else { 80 };
+        let port = Authority::parse(self.authority.as_bytes()).and_then(|a| a.port);
+        let host = self.host();
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        (self.https, host, port.unwrap_or(default))
+    }
+
+    /// `scheme://authority`.
+    pub fn origin_text(&self) -> String {
+        format!("{}://{}", if self.https { "https" } else { "http" }, self.authority)
+    }
+
     pub fn host(&self) -> &str {
         Authority::parse(self.authority.as_bytes()).map_or("", |authority| authority.host)
     }

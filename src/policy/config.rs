@@ -2,7 +2,7 @@
 //!
 //! These types hold what was written and nothing more; [`super::compile`] makes of them what is
 //! true. Unknown keys are refused. The JSON Schema of the file is derived from the same types, and
-//! their comments are its descriptions.
+//! their comments are its descriptions. What may hold a secret has no `Debug`.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -15,7 +15,7 @@ use super::problem::{JsonPath, Problems};
 use super::read::{self, Object, Pairs};
 
 /// Policy of azureml-gateway, format version 1.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PolicyConfig<'a> {
@@ -58,7 +58,7 @@ pub enum Unmatched {
 }
 
 /// One API: a path below which operations are served by a backend.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ApiConfig<'a> {
@@ -138,7 +138,7 @@ pub struct KeyNamesConfig {
 }
 
 /// One operation: a method and a URL template.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct OperationConfig<'a> {
@@ -244,7 +244,7 @@ pub struct ResponseConfig {
 }
 
 /// A backend and the key that it is sent.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct BackendConfig<'a> {

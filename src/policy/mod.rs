@@ -10,6 +10,7 @@
 pub mod backend;
 pub mod compile;
 pub mod config;
+pub(crate) mod overlap;
 pub mod parameter;
 pub mod problem;
 mod read;
@@ -25,7 +26,7 @@ pub use config::{Compatibility, ErrorFormat, ExtraQueryParameters, Protocol, Unm
 use backend::{Backends, SlotTable};
 use parameter::Parameter;
 use routes::Routes;
-use template::{Condition, Expect, Slot, Specificity, Template};
+use template::{Condition, Expect, Segment, Slot, Specificity, Template};
 
 /// The version of the policy file's format.
 pub const FORMAT_VERSION: u64 = 1;
@@ -35,7 +36,9 @@ pub const CLUSTER_HEADER: &str = "x-gateway-cluster";
 /// The response header that carries a refusal's code.
 pub const REFUSAL_HEADER: &str = "x-gateway-refusal";
 /// Headers of a client that begin so are removed before anything else.
-pub const INTERNAL_PREFIX: &[u8] = b"x-gateway-";
+const INTERNAL_PREFIX: &[u8] = b"x-gateway-";
+/// Headers by which Envoy is told timeouts, retries and destinations.
+const ENVOYS_PREFIX: &[u8] = b"x-envoy-";
 
 #[derive(Debug)]
 pub struct Policy {
@@ -44,8 +47,9 @@ pub struct Policy {
     pub hosts: Vec<Box<str>>,
     pub apis: Vec<Api>,
     pub(crate) suffixes: Suffixes,
-    /// Headers that may carry a credential, normalised: none of a caller's reaches a backend.
-    pub credential_headers: Vec<HeaderName>,
+    /// A caller's that never reach a backend: those that may carry a credential, and those that
+    /// make some servers take another method, path or host than the one that was checked.
+    pub removed_headers: Vec<HeaderName>,
 }
 
 #[derive(Debug)]
@@ -61,6 +65,25 @@ pub struct Api {
     pub(crate) routes: Routes,
     pub backends: Backends,
 }
+
+const NOT_FOR_KEYS: [&str; 16] = [
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-request-id",
+];
 
 /// Where a caller's subscription key stands.
 #[derive(Debug)]
@@ -123,6 +146,24 @@ impl Operation {
         self.parameters.get(slot.0)
     }
 
+    /// Whether a parameter can have a value, by the place where it stands.
+    pub fn can_hold(&self, slot: Slot, value: &[u8]) -> bool {
+        let rest = self.template.path.contains(&Segment::Rest(Some(slot)));
+        rest || self.takes_from_query(slot)
+            || self.parameter(slot).is_some_and(|p| p.fits_in_path(value))
+    }
+
+    /// Whether a parameter takes this value and no other.
+    pub(crate) fn is_only(&self, slot: Slot, value: &str) -> bool {
+        self.parameter(slot)
+            .is_some_and(|p| !p.values.is_empty() && p.values.iter().all(|v| **v == *value))
+    }
+
+    /// Whether a parameter stands in the query and not in the path.
+    pub fn takes_from_query(&self, slot: Slot) -> bool {
+        self.template.query.iter().any(|c| c.expect == Expect::Parameter(slot))
+    }
+
     pub fn slot(&self, name: &str) -> Option<Slot> {
         self.parameters.iter().position(|p| *p.name == *name).map(Slot)
     }
@@ -148,6 +189,15 @@ impl HeaderName {
         &self.0
     }
 
+    /// Whether a key may stand in it: HTTP, Envoy and the gateway need some headers themselves.
+    pub fn is_for_keys(&self) -> bool {
+        let name = self.as_str();
+        !NOT_FOR_KEYS.contains(&name)
+            && !is_internal(name.as_bytes())
+            && !is_envoys(name.as_bytes())
+            && !name.starts_with("x-forwarded-")
+    }
+
     /// Whether a request's header is this one, or looks like it to a server that reads `_` as `-`.
     pub fn is(&self, name: &[u8]) -> bool {
         self.0.len() == name.len() && self.0.bytes().zip(name).all(|(own, b)| own == normal(*b))
@@ -156,8 +206,17 @@ impl HeaderName {
 
 /// Whether a request's header begins with the gateway's own prefix.
 pub fn is_internal(name: &[u8]) -> bool {
-    name.get(..INTERNAL_PREFIX.len())
-        .is_some_and(|head| head.iter().zip(INTERNAL_PREFIX).all(|(b, own)| normal(*b) == *own))
+    begins(name, INTERNAL_PREFIX)
+}
+
+/// Whether a request's header would tell Envoy what to do with the call.
+pub fn is_envoys(name: &[u8]) -> bool {
+    begins(name, ENVOYS_PREFIX)
+}
+
+fn begins(name: &[u8], prefix: &[u8]) -> bool {
+    name.get(..prefix.len())
+        .is_some_and(|head| head.iter().zip(prefix).all(|(b, own)| normal(*b) == *own))
 }
 
 fn normal(b: u8) -> u8 {

@@ -1,5 +1,9 @@
 //! What a parameter of a URL template may be.
 
+use std::borrow::Cow;
+
+use crate::uri;
+
 use super::config::ParameterType;
 
 #[derive(Clone, Debug)]
@@ -17,6 +21,8 @@ pub struct Parameter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule<'p> {
     OneOf(Vec<&'p str>),
+    /// As `OneOf`, of a path parameter: the values may be names of tenants, and are not told.
+    NotServed,
     Boolean,
     Integer,
     MaxLength(usize),
@@ -48,11 +54,14 @@ impl Parameter {
             }
             ParameterType::Integer => {
                 let digits = value.strip_prefix(b"-").unwrap_or(value);
-                if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+                // One spelling for each number, so that no value has two.
+                let canonical = !digits.starts_with(b"0") || value == b"0";
+                if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) || !canonical {
                     return Err(Rule::Integer);
                 }
             }
         }
+        let value = &*self.canonical(value);
         if !self.values.is_empty() && !self.values.iter().any(|v| v.as_bytes() == value) {
             return Err(Rule::OneOf(self.values.iter().map(AsRef::as_ref).collect()));
         }
@@ -60,6 +69,37 @@ impl Parameter {
             Some(max) if value.len() > max => Err(Rule::MaxLength(max)),
             _ => Ok(()),
         }
+    }
+
+    /// The one spelling of a value that has several.
+    pub fn canonical<'v>(&self, value: &'v [u8]) -> Cow<'v, [u8]> {
+        match self.kind {
+            ParameterType::Boolean if value.iter().any(u8::is_ascii_uppercase) => {
+                value.to_ascii_lowercase().into()
+            }
+            _ => value.into(),
+        }
+    }
+
+    /// Whether a path segment can hold `value`.
+    pub fn fits_in_path(&self, value: &[u8]) -> bool {
+        !value.is_empty()
+            && !value.contains(&b'/')
+            && if self.allow_escapes {
+                !matches!(value, b"." | b"..") && !uri::decodes_to_structure(value, value)
+            } else {
+                uri::check_path(&[b"/", value].concat()).is_ok() && !value.contains(&b'%')
+            }
+    }
+
+    /// Whether every value that `other` takes passes here.
+    pub fn covers(&self, other: &Self) -> bool {
+        let all = self.kind == ParameterType::String
+            && self.values.is_empty()
+            && self.max_length.is_none()
+            && (self.allow_escapes || !other.allow_escapes);
+        all || (!other.values.is_empty()
+            && other.values.iter().all(|value| self.judge(value.as_bytes()).is_ok()))
     }
 
     /// Whether some value could pass both.
@@ -99,7 +139,10 @@ mod tests {
             (&boolean, "1", Err(Rule::Boolean)),
             (&boolean, "", Err(Rule::Boolean)),
             (&integer, "-12", Ok(())),
+            (&integer, "0", Ok(())),
             (&integer, "-", Err(Rule::Integer)),
+            (&integer, "-0", Err(Rule::Integer)),
+            (&integer, "07", Err(Rule::Integer)),
             (&integer, "1.0", Err(Rule::Integer)),
             (&short, "abc", Ok(())),
             (&short, "abcd", Err(Rule::MaxLength(3))),

@@ -41,7 +41,8 @@ impl JsonPath {
     /// Appends a path that is already written out, as `operations[1].name`.
     pub fn join(&self, rest: &str) -> Self {
         match rest {
-            "" | "." => self.clone(),
+            // What serde_path_to_error says of a place that it cannot name.
+            "" | "." | "?" => self.clone(),
             _ => self.key(rest),
         }
     }

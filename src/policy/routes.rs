@@ -8,7 +8,8 @@
 use matchit::{InsertError, Router};
 
 use super::Operation;
-use super::template::{Expect, Segment, Template};
+use super::overlap::paths_overlap;
+use super::template::{Segment, Template};
 
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
@@ -77,101 +78,4 @@ fn shape(template: &Template) -> String {
             Segment::Rest(_) => format!("/{{*p{i}}}"),
         })
         .collect()
-}
-
-/// Whether some request matches both operations.
-pub(crate) fn overlap(a: &Operation, b: &Operation) -> bool {
-    let values = |one: &Segment, other: &Segment| parameters_overlap(a, one, b, other);
-    a.method == b.method && paths_overlap(&a.template, &b.template, values) && queries_overlap(a, b)
-}
-
-/// Whether some path matches both templates, where `values` says whether a parameter can hold what
-/// the other segment asks for.
-fn paths_overlap(a: &Template, b: &Template, values: impl Fn(&Segment, &Segment) -> bool) -> bool {
-    let (mut left, mut right) = (a.path.iter(), b.path.iter());
-    loop {
-        match (left.next(), right.next()) {
-            (None, None) => return true,
-            (None, _) | (_, None) => return false,
-            // The rest takes one character or more.
-            (Some(Segment::Rest(_)), Some(other)) => return !is_final_slash(other),
-            (Some(other), Some(Segment::Rest(_))) => return !is_final_slash(other),
-            (Some(Segment::Literal(one)), Some(Segment::Literal(other))) => {
-                if one != other {
-                    return false;
-                }
-            }
-            (Some(one), Some(other)) => {
-                if is_final_slash(one) || is_final_slash(other) || !values(one, other) {
-                    return false;
-                }
-            }
-        }
-    }
-}
-
-/// The empty literal stands only in the last place.
-fn is_final_slash(segment: &Segment) -> bool {
-    matches!(segment, Segment::Literal(literal) if literal.is_empty())
-}
-
-fn parameters_overlap(a: &Operation, one: &Segment, b: &Operation, other: &Segment) -> bool {
-    let accepts = |operation: &Operation, slot, literal: &str| {
-        operation.parameter(slot).is_some_and(|p| p.judge(literal.as_bytes()).is_ok())
-    };
-    match (one, other) {
-        (Segment::Parameter(slot), Segment::Literal(literal)) => accepts(a, *slot, literal),
-        (Segment::Literal(literal), Segment::Parameter(slot)) => accepts(b, *slot, literal),
-        (Segment::Parameter(one), Segment::Parameter(other)) => {
-            match (a.parameter(*one), b.parameter(*other)) {
-                (Some(one), Some(other)) => one.overlaps(other),
-                _ => false,
-            }
-        }
-        _ => true,
-    }
-}
-
-fn queries_overlap(a: &Operation, b: &Operation) -> bool {
-    conditions_allow(a, b) && conditions_allow(b, a)
-}
-
-/// Whether a request that meets the query conditions of `a` can meet those of `b`.
-fn conditions_allow(a: &Operation, b: &Operation) -> bool {
-    b.template.query.iter().all(|condition| {
-        let Some(own) =
-            a.template.query.iter().find(|own| own.name.eq_ignore_ascii_case(&condition.name))
-        else {
-            let forwards = a.extra_query == super::ExtraQueryParameters::Forward;
-            return forwards || !b.requires(condition);
-        };
-        if !a.requires(own) && !b.requires(condition) {
-            return true;
-        }
-        match (&own.expect, &condition.expect) {
-            (Expect::Literal(one), Expect::Literal(other)) => one == other,
-            (Expect::Literal(literal), Expect::Parameter(slot)) => {
-                b.parameter(*slot).is_some_and(|p| p.judge(literal.as_bytes()).is_ok())
-            }
-            (Expect::Parameter(slot), Expect::Literal(literal)) => {
-                a.parameter(*slot).is_some_and(|p| p.judge(literal.as_bytes()).is_ok())
-            }
-            (Expect::Parameter(one), Expect::Parameter(other)) => {
-                match (a.parameter(*one), b.parameter(*other)) {
-                    (Some(one), Some(other)) => one.overlaps(other),
-                    _ => false,
-                }
-            }
-        }
-    })
-}
-
-/// Whether every path below the literal segments `prefix` belongs to another API, so that no
-/// request reaches the operation.
-pub(crate) fn begins_with(operation: &Operation, prefix: &[&str]) -> bool {
-    let literals = operation.template.path.iter().map_while(|segment| match segment {
-        Segment::Literal(literal) => Some(literal.as_ref()),
-        Segment::Parameter(_) | Segment::Rest(_) => None,
-    });
-    literals.take(prefix.len()).eq(prefix.iter().copied())
 }

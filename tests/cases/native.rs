@@ -18,8 +18,8 @@ pub fn run(file: &CaseFile, case: &Case) -> Result<(), String> {
             headers: reply.headers.into_iter().map(|(n, v)| (n.to_owned(), v.into())).collect(),
             body: reply.body,
         },
-        Step::Pass(edits, labels) if labels.api.is_some() => forwarded(headers, &edits),
-        Step::Pass(edits, _) => {
+        Step::Forward(edits, _) => forwarded(headers, &edits),
+        Step::Continue(edits, _) => {
             let edited = apply(headers.clone(), &edits);
             let kept: Headers = headers
                 .into_iter()

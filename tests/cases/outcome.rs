@@ -38,7 +38,8 @@ impl Outcome {
             format!("the backend's path is not canonical: {self}"),
         )?;
         for (name, value) in headers {
-            let hidden = !name.replace('_', "-").starts_with("x-gateway-");
+            let name = name.replace('_', "-");
+            let hidden = !name.starts_with("x-gateway-") && !name.starts_with("x-envoy-");
             ensure(hidden, format!("an internal header reached the backend: {name}"))?;
             let line = String::from_utf8_lossy(value);
             ensure(

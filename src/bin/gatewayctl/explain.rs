@@ -29,7 +29,7 @@ pub(crate) fn run(
             }
             println!("  {}", String::from_utf8_lossy(&reply.body));
         }
-        Step::Pass(edits, labels) => {
+        Step::Forward(edits, labels) | Step::Continue(edits, labels) => {
             println!("{}", labels.outcome);
             edits.iter().for_each(print_edit);
         }

@@ -2,9 +2,10 @@
 
 use crate::policy::backend::{Backend, BaseUrl, Credentials};
 use crate::policy::config::{ApiConfig, KeyNamesConfig, Protocol};
+use crate::policy::overlap;
 use crate::policy::problem::{JsonPath, Problems};
 use crate::policy::read;
-use crate::policy::routes::{self, Routes};
+use crate::policy::routes::Routes;
 use crate::policy::{Api, HeaderName, KeyNames, Operation};
 
 use super::{Environment, NAME_RULE, backend, is_name, operation, unsupported};
@@ -96,8 +97,11 @@ fn key_names(
     if query.is_empty() || !query.bytes().all(name) {
         problems.error(&path.key("query"), "must be letters, digits, \"-\", \"_\" or \".\"");
     }
-    let Some(header) = HeaderName::parse(header) else {
-        problems.error(&path.key("header"), "must be the name of a header");
+    let Some(header) = HeaderName::parse(header).filter(HeaderName::is_for_keys) else {
+        problems.error(
+            &path.key("header"),
+            "must be the name of a header, and one that HTTP, Envoy and the gateway do not need",
+        );
         return None;
     };
     Some(KeyNames { header, query: query.into() })
@@ -122,7 +126,23 @@ fn operations(
         };
         operations.push((i, operation));
     }
+    check_operations(&operations, &path, problems);
+    operations
+}
+
+/// Each operation needs a name of its own, and calls that are its alone.
+fn check_operations(operations: &[(usize, Operation)], path: &JsonPath, problems: &mut Problems) {
     for (n, (i, operation)) in operations.iter().enumerate() {
+        let covering = operations.iter().find(|(_, other)| {
+            other.specificity > operation.specificity && overlap::covers(other, operation)
+        });
+        if let Some((other, _)) = covering {
+            let message = format!(
+                "is never reached: {} takes every call of it, and is more specific",
+                path.index(*other).key("urlTemplate")
+            );
+            problems.error(&path.index(*i).key("urlTemplate"), message);
+        }
         for (first, other) in operations.iter().take(n) {
             if operation.name == other.name {
                 let message = format!(
@@ -131,7 +151,7 @@ fn operations(
                 );
                 problems.error(&path.index(*i).key("name"), message);
             }
-            if operation.specificity == other.specificity && routes::overlap(operation, other) {
+            if operation.specificity == other.specificity && overlap::overlap(operation, other) {
                 let message = format!(
                     "matches requests that {} (\"{}\") matches too, and neither is more specific: \
                      give them different methods, literals, or allowed values",
@@ -142,7 +162,6 @@ fn operations(
             }
         }
     }
-    operations
 }
 
 fn is_suffix(path: &str) -> bool {

@@ -33,19 +33,23 @@ pub(super) fn compile(
     }
     let mut list: Vec<(usize, Backend)> = Vec::new();
     let mut complete = true;
+    // Of an operation with a mistake the parameters are not known.
+    let all_operations = operations.len() == api.operations.len();
     for (i, raw) in api.backends.iter().enumerate() {
         let path = path.index(i);
         let backend = read::object::<BackendConfig<'_>>(raw, &path, problems)
             .and_then(|config| backend(api, &config, service_url, &path, environment, problems));
         match backend {
             Some(backend) => {
-                check_match(&backend, operations, &path.key("match"), problems);
+                if all_operations {
+                    check_match(&backend, operations, &path.key("match"), problems);
+                }
                 list.push((i, backend));
             }
             None => complete = false,
         }
     }
-    check_ties(&list, &path, problems);
+    check_ties(&list, operations, &path, problems);
     complete.then(|| Backends::new(list.into_iter().map(|(_, backend)| backend).collect()))
 }
 
@@ -104,38 +108,70 @@ fn check_cluster(cluster: Option<&str>, url: &BaseUrl, path: &JsonPath, problems
     }
 }
 
-/// Each name must be a parameter of some operation, else the backend never serves.
+/// Some operation must have all the names, with values that its parameters can take.
 fn check_match(
     backend: &Backend,
     operations: &[(usize, Operation)],
     path: &JsonPath,
     problems: &mut Problems,
 ) {
+    let mut each = true;
     for (name, value) in &backend.matches {
-        let mut parameters =
-            operations.iter().filter_map(|(_, o)| o.parameter(o.slot(name)?)).peekable();
-        if parameters.peek().is_none() {
+        let known = || operations.iter().filter(|(_, operation)| operation.slot(name).is_some());
+        if known().next().is_none() {
             problems
                 .error(path, format!("names \"{name}\", which is no parameter of any urlTemplate"));
-        } else if parameters.all(|parameter| parameter.judge(value.as_bytes()).is_err()) {
+            each = false;
+        } else if !known().any(|(_, operation)| takes(operation, name, value)) {
             problems
-                .error(&path.key(name), "is a value that no operation allows for this parameter");
+                .error(&path.key(name), "is a value that no operation takes for this parameter");
+            each = false;
         }
-        if value.is_empty() || value.contains('\0') {
-            problems.error(&path.key(name), "must not be empty or hold a NUL");
-        }
+    }
+    let together = |operation: &Operation| {
+        backend.matches.iter().all(|(name, value)| takes(operation, name, value))
+    };
+    if each
+        && backend.matches.len() > 1
+        && !operations.iter().any(|(_, operation)| together(operation))
+    {
+        problems.error(path, "names parameters that no operation has together, so it never serves");
     }
 }
 
-/// Two backends that could match one call, neither more specific, are a mistake.
-fn check_ties(list: &[(usize, Backend)], path: &JsonPath, problems: &mut Problems) {
+/// Whether a call of the operation can have this value.
+fn takes(operation: &Operation, name: &str, value: &str) -> bool {
+    let Some(slot) = operation.slot(name) else { return false };
+    let bytes = value.as_bytes();
+    !value.contains('\0')
+        && operation.parameter(slot).is_some_and(|parameter| {
+            parameter.judge(bytes).is_ok()
+                && *parameter.canonical(bytes) == *bytes
+                && operation.can_hold(slot, bytes)
+        })
+}
+
+/// Two backends that one call could match, neither more specific, are a mistake.
+fn check_ties(
+    list: &[(usize, Backend)],
+    operations: &[(usize, Operation)],
+    path: &JsonPath,
+    problems: &mut Problems,
+) {
     for (n, (i, backend)) in list.iter().enumerate() {
         for (first, other) in list.iter().take(n) {
             let agree = backend
                 .matches
                 .iter()
                 .all(|(name, value)| other.matches.iter().all(|(n, v)| n != name || v == value));
-            if agree && backend.matches.len() == other.matches.len() {
+            let meet = |operation: &Operation| {
+                let mut both = backend.matches.iter().chain(&other.matches);
+                both.all(|(name, value)| takes(operation, name, value))
+            };
+            if agree
+                && backend.matches.len() == other.matches.len()
+                && operations.iter().any(|(_, operation)| meet(operation))
+            {
                 let message = format!(
                     "matches calls that {} matches too, and neither is more specific",
                     path.index(*first).key("match")
@@ -149,24 +185,44 @@ fn check_ties(list: &[(usize, Backend)], path: &JsonPath, problems: &mut Problem
 /// A static cluster has its own endpoints and TLS name: two hosts behind one would get each
 /// other's keys.
 pub(super) fn check_clusters(apis: &[(usize, Api)], path: &JsonPath, problems: &mut Problems) {
-    let mut hosts: Vec<(&str, &str)> = Vec::new();
+    let mut seen: Vec<&Backend> = Vec::new();
     for (i, api) in apis {
         for backend in api.backends.iter() {
-            let (cluster, authority) = (backend.cluster.as_ref(), backend.url.authority.as_ref());
+            let cluster = backend.cluster.as_ref();
             if cluster == DYNAMIC_HTTP || cluster == DYNAMIC_HTTPS {
                 continue;
             }
-            match hosts.iter().find(|(seen, _)| *seen == cluster) {
-                Some((_, other)) if !other.eq_ignore_ascii_case(authority) => {
+            match seen.iter().find(|other| *other.cluster == *cluster) {
+                Some(other) if other.url.origin() != backend.url.origin() => {
                     let message = format!(
-                        "uses the cluster \"{cluster}\" for {authority} and elsewhere for {other}: \
-                         each host needs its own cluster, or none for the dynamic one"
+                        "uses the cluster \"{cluster}\" for {} and elsewhere for {}: each scheme, \
+                         host and port needs its own cluster, or none for the dynamic one",
+                        backend.url.origin_text(),
+                        other.url.origin_text()
                     );
                     problems.error(&path.index(*i), message);
                 }
                 Some(_) => {}
-                None => hosts.push((cluster, authority)),
+                None => seen.push(backend),
             }
         }
+    }
+}
+
+/// An application that gets what is below no API's path also gets every disguise of such a path
+/// (`//`, `%2f`, `;`): if it is a backend too, nothing checks those.
+pub(super) fn warn_beside_application(
+    apis: &[(usize, Api)],
+    path: &JsonPath,
+    problems: &mut Problems,
+) {
+    let mut backends = apis.iter().flat_map(|(_, api)| api.backends.iter());
+    if let Some(backend) = backends.find(|backend| backend.url.is_loopback()) {
+        let message = format!(
+            "passes paths below no API's path on unchecked, also those that only look so: if the \
+             application behind is the backend {} too, it may read them as the API's",
+            backend.url.origin_text()
+        );
+        problems.warning(path, message);
     }
 }

@@ -5,11 +5,11 @@
 
 use serde_json::value::RawValue;
 
+use crate::policy::HeaderName;
 use crate::policy::backend::{Credential, Credentials};
 use crate::policy::problem::{JsonPath, Problems};
 use crate::policy::read::Pairs;
 use crate::policy::secret::Secret;
-use crate::policy::{HeaderName, is_internal};
 
 use super::Environment;
 
@@ -19,19 +19,6 @@ const AUTHORIZATION_FORM: &str = "must be { \"scheme\": ..., \"parameter\": SECR
 const HEADER_FORM: &str = "must be { NAME: SECRET }, with one header or more";
 const SECRET_FORMS: &str =
     "must be { \"env\": NAME }, an environment variable in capitals, or { \"value\": KEY }";
-
-/// Headers that Envoy or HTTP itself depends on: a key there would break or steer the request.
-const NOT_FOR_KEYS: [&str; 9] = [
-    "host",
-    "connection",
-    "content-length",
-    "content-type",
-    "transfer-encoding",
-    "te",
-    "upgrade",
-    "trailer",
-    "expect",
-];
 
 pub(super) fn read(
     raw: &RawValue,
@@ -98,7 +85,7 @@ fn headers(
     }
     let mut credentials: Vec<Credential> = Vec::new();
     for (name, value) in &members {
-        let Some(header) = HeaderName::parse(name).filter(is_for_keys) else {
+        let Some(header) = HeaderName::parse(name).filter(HeaderName::is_for_keys) else {
             problems.error(path, "has a name that is no header for a key, as \"api-key\" is");
             return None;
         };
@@ -110,14 +97,6 @@ fn headers(
         credentials.push(Credential { header, value });
     }
     Some(credentials)
-}
-
-fn is_for_keys(header: &HeaderName) -> bool {
-    let name = header.as_str();
-    !NOT_FOR_KEYS.contains(&name)
-        && !is_internal(name.as_bytes())
-        && !name.starts_with("x-envoy-")
-        && !name.starts_with("x-forwarded-")
 }
 
 fn secret(

@@ -7,10 +7,10 @@ mod backend;
 mod credentials;
 mod operation;
 
-use super::config::PolicyConfig;
+use super::config::{PolicyConfig, Unmatched};
+use super::overlap;
 use super::problem::{JsonPath, Problem, Problems};
 use super::read;
-use super::routes;
 use super::{Api, FORMAT_VERSION, HeaderName, Policy, Suffixes};
 use crate::uri::Authority;
 
@@ -79,13 +79,16 @@ fn policy(
     unique(&apis, &path, "path", |api| &api.path, problems);
     reachable(&apis, &path, problems);
     backend::check_clusters(&apis, &path, problems);
+    if config.unmatched == Unmatched::Continue {
+        backend::warn_beside_application(&apis, &root.key("unmatched"), problems);
+    }
 
     let apis: Vec<Api> = apis.into_iter().map(|(_, api)| api).collect();
     Some(Policy {
         unmatched: config.unmatched,
         hosts,
         suffixes: Suffixes::new(apis.iter().map(|api| api.path.as_ref())),
-        credential_headers: credential_headers(&apis),
+        removed_headers: removed_headers(&apis),
         apis,
     })
 }
@@ -137,7 +140,7 @@ fn reachable(apis: &[(usize, Api)], path: &JsonPath, problems: &mut Problems) {
             };
             let prefix: Vec<&str> = rest.split('/').collect();
             for operation in &api.operations {
-                if routes::begins_with(operation, &prefix) {
+                if overlap::begins_with(operation, &prefix) {
                     let message = format!(
                         "operation \"{}\" cannot be reached: its paths lie below \"{}\", which is \
                          the path of API \"{}\"",
@@ -150,10 +153,34 @@ fn reachable(apis: &[(usize, Api)], path: &JsonPath, problems: &mut Problems) {
     }
 }
 
-/// Every header that may carry a credential to some backend of the policy, or to the gateway.
-fn credential_headers(apis: &[Api]) -> Vec<HeaderName> {
-    let fixed = ["authorization", "proxy-authorization", "ocp-apim-subscription-key"];
-    let fixed = fixed.into_iter().filter_map(HeaderName::parse);
+const CREDENTIALS: [&str; 3] =
+    ["authorization", "proxy-authorization", "ocp-apim-subscription-key"];
+
+/// By these a caller would reach another method, path or host behind a checked operation, with
+/// servers and frameworks that believe them.
+const OVERRIDES: [&str; 18] = [
+    "forwarded",
+    "proxy",
+    "x-forwarded-host",
+    "x-forwarded-method",
+    "x-forwarded-prefix",
+    "x-forwarded-uri",
+    "x-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method",
+    "x-method-override",
+    "x-original-host",
+    "x-original-method",
+    "x-original-path",
+    "x-original-uri",
+    "x-original-url",
+    "x-rewrite-uri",
+    "x-rewrite-url",
+];
+
+fn removed_headers(apis: &[Api]) -> Vec<HeaderName> {
+    let fixed = CREDENTIALS.into_iter().chain(OVERRIDES).filter_map(HeaderName::parse);
     let own = apis.iter().map(|api| api.key_names.header.clone());
     let backends = apis.iter().flat_map(|api| api.backends.iter());
     let keys =

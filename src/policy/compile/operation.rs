@@ -1,6 +1,6 @@
 //! Compiles one operation: its template, its parameters, and its rewrite.
 
-use crate::policy::config::{Mode, OperationConfig, ParameterConfig};
+use crate::policy::config::{Mode, OperationConfig, ParameterConfig, ParameterType};
 use crate::policy::parameter::{Parameter, Rule};
 use crate::policy::problem::{JsonPath, Problems};
 use crate::policy::read;
@@ -125,6 +125,14 @@ fn parameters(
             problems.error(&path.key("name"), message);
             continue;
         };
+        if uses.get(slot).is_some_and(|(_, place)| *place == Place::Segment) {
+            for (i, value) in parameter.values.iter().enumerate() {
+                if !parameter.fits_in_path(value.as_bytes()) {
+                    problems
+                        .error(&path.key("values").index(i), "can never stand in a path segment");
+                }
+            }
+        }
         match uses.get(slot).map(|(_, place)| place) {
             Some(Place::Query) if parameter.allow_escapes => problems.error(
                 &path.key("allowEscapes"),
@@ -147,6 +155,9 @@ fn parameter(config: &ParameterConfig, path: &JsonPath, problems: &mut Problems)
     if config.max_length == Some(0) {
         problems.error(&path.key("maxLength"), "must be 1 or more");
     }
+    if config.max_length.is_some() && config.kind == ParameterType::Boolean {
+        problems.error(&path.key("maxLength"), "is not for a boolean");
+    }
     if config.values.as_ref().is_some_and(Vec::is_empty) {
         problems.error(&path.key("values"), "lists no value, so nothing would pass: leave it out");
     }
@@ -164,11 +175,14 @@ fn parameter(config: &ParameterConfig, path: &JsonPath, problems: &mut Problems)
             problems.error(&path, "must be printable ASCII, and not empty");
         }
         match without_values.judge(value.as_bytes()) {
-            Ok(()) => {}
             Err(Rule::MaxLength(max)) => {
                 problems.error(&path, format!("is longer than maxLength, {max}"))
             }
+            Ok(()) if *without_values.canonical(value.as_bytes()) != *value.as_bytes() => {
+                problems.error(&path, "must be in lower case");
+            }
             Err(_) => problems.error(&path, "is not of the parameter's type"),
+            Ok(()) => {}
         }
     }
     let values = values.iter().map(|value| value.as_str().into()).collect();
