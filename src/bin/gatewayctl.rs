@@ -60,6 +60,9 @@ enum Command {
         /// The filter, as Envoy will find it.
         #[arg(long, default_value = "dist/azureml-gateway.wasm")]
         wasm: String,
+        /// The name by which Envoy's configuration asks for the filter.
+        #[arg(long, value_name = "NAME", default_value = "gateway")]
+        resource: String,
         /// Where Envoy watches. Absent: standard output.
         #[arg(long)]
         out: Option<PathBuf>,
@@ -75,6 +78,9 @@ enum Command {
         /// The filter, as Envoy will find it.
         #[arg(long, default_value = "dist/azureml-gateway.wasm")]
         wasm: String,
+        /// The name by which Envoy's configuration asks for the filter.
+        #[arg(long, value_name = "NAME", default_value = "gateway")]
+        resource: String,
         /// The file that Envoy watches.
         #[arg(long, default_value = "dist/ecds/gateway.json")]
         out: PathBuf,
@@ -94,10 +100,12 @@ fn main() -> ExitCode {
             explain::run(&file, &method, &url, &headers)
         }
         Command::Schema => schema(),
-        Command::Render { file, wasm, out } => render::run(&file, &wasm, out.as_deref()),
-        Command::Apply { file, admin, wasm, out, log, timeout } => {
+        Command::Render { file, wasm, resource, out } => {
+            render::run(&file, &resource, &wasm, out.as_deref())
+        }
+        Command::Apply { file, admin, wasm, resource, out, log, timeout } => {
             let timeout = Duration::from_secs(timeout);
-            apply::run(&file, &apply::Target { admin, wasm, out, log, timeout })
+            apply::run(&file, &apply::Target { admin, wasm, resource, out, log, timeout })
         }
     };
     result.unwrap_or_else(|message| {

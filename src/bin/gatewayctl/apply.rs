@@ -11,14 +11,14 @@ use azureml_gateway::policy::Policy;
 use crate::render::{self, Resource};
 use crate::source::Source;
 
-/// Envoy's statistics of the filter's configuration.
-const STATISTICS: &str = "extension_config_discovery.http_filter.gateway.";
 const TICK: Duration = Duration::from_millis(50);
 
 /// The Envoy that takes the policy.
 pub(crate) struct Target {
     pub(crate) admin: String,
     pub(crate) wasm: String,
+    /// The filter's name in Envoy's configuration.
+    pub(crate) resource: String,
     pub(crate) out: PathBuf,
     pub(crate) log: Option<PathBuf>,
     pub(crate) timeout: Duration,
@@ -35,7 +35,7 @@ struct State {
 pub(crate) fn run(file: &Path, target: &Target) -> Result<ExitCode, String> {
     let source = Source::read(file, false)?;
     let policy = source.policy(file)?;
-    let resource = Resource::new(&source, &target.wasm);
+    let resource = Resource::new(&source, &target.resource, &target.wasm);
     let before = target.state()?;
     let on_disk = std::fs::read(&target.out).ok();
     if before.version.as_ref() == Some(&resource.version)
@@ -85,17 +85,18 @@ impl Target {
     }
 
     fn state(&self) -> Result<State, String> {
-        let page = self.page(&format!("/stats?filter={STATISTICS}"))?;
+        // Envoy's statistics of the filter's configuration.
+        let prefix = format!("extension_config_discovery.http_filter.{}.", self.resource);
+        let page = self.page(&format!("/stats?filter={prefix}"))?;
         let value = |name: &str| {
-            let line =
-                page.lines().find_map(|line| line.strip_prefix(STATISTICS)?.strip_prefix(name));
+            let line = page.lines().find_map(|line| line.strip_prefix(&prefix)?.strip_prefix(name));
             line.map(|line| line.trim_start_matches(':').trim().trim_matches('"').to_owned())
         };
         let count = |name: &str| value(name).and_then(|value| value.parse().ok()).unwrap_or(0u64);
         let Some(version) = value("version_text") else {
             return Err(format!(
-                "{}: this Envoy has no filter named \"gateway\" by ECDS, as envoy/envoy.yaml does",
-                self.admin
+                "{}: this Envoy has no filter named \"{}\" by ECDS, as envoy/envoy.yaml does",
+                self.admin, self.resource
             ));
         };
         Ok(State {

@@ -11,8 +11,6 @@ use crate::source::Source;
 
 /// Shared data belongs to this name: it never changes, so that counters outlive a policy.
 const VM_ID: &str = "azureml-gateway";
-/// The name by which envoy.yaml asks for the resource.
-const RESOURCE: &str = "gateway";
 
 /// A policy in the form in which Envoy takes it.
 pub(crate) struct Resource {
@@ -21,10 +19,15 @@ pub(crate) struct Resource {
     pub(crate) text: String,
 }
 
-pub(crate) fn run(file: &Path, wasm: &str, out: Option<&Path>) -> Result<ExitCode, String> {
+pub(crate) fn run(
+    file: &Path,
+    name: &str,
+    wasm: &str,
+    out: Option<&Path>,
+) -> Result<ExitCode, String> {
     let source = Source::read(file, false)?;
     source.policy(file)?;
-    let resource = Resource::new(&source, wasm);
+    let resource = Resource::new(&source, name, wasm);
     match out {
         None => print!("{}", resource.text),
         Some(out) => replace(out, resource.text.as_bytes())?,
@@ -33,24 +36,24 @@ pub(crate) fn run(file: &Path, wasm: &str, out: Option<&Path>) -> Result<ExitCod
 }
 
 impl Resource {
-    pub(crate) fn new(source: &Source, wasm: &str) -> Self {
-        let resource = resource(source, wasm);
+    pub(crate) fn new(source: &Source, name: &str, wasm: &str) -> Self {
+        let resource = resource(source, name, wasm);
         let version = hash(resource.to_string().as_bytes());
         let file = json!({ "version_info": version, "resources": [resource] });
         Self { version, text: format!("{file:#}\n") }
     }
 }
 
-fn resource(source: &Source, wasm: &str) -> serde_json::Value {
+fn resource(source: &Source, name: &str, wasm: &str) -> serde_json::Value {
     let variables: Vec<&str> = source.variables.iter().map(String::as_str).collect();
     json!({
         "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-        "name": RESOURCE,
+        "name": name,
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
             "config": {
-                "name": RESOURCE,
-                "root_id": RESOURCE,
+                "name": name,
+                "root_id": name,
                 "failure_policy": "FAIL_RELOAD",
                 "vm_config": {
                     "vm_id": VM_ID,

@@ -20,17 +20,21 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Options {
     /// Default: the variable ENVOY, else `.venv/bin/envoy` of the project.
     pub envoy: PathBuf,
-    /// The project's root, where `envoy/envoy.yaml` is.
+    /// The project's root, where `envoy` is.
     pub root: PathBuf,
+    /// Envoy's configuration, below the root; default: `envoy/envoy.yaml`.
+    pub config: &'static str,
     /// Content of the ECDS file, as `gatewayctl render` writes it for [`layout::WASM`].
     pub ecds: String,
+    /// Other files of Envoy's working directory, by their path there.
+    pub files: Vec<(&'static str, String)>,
     /// Envoy's environment; beside it only PATH and HOME are set.
     pub env: Vec<(String, String)>,
     /// The filter; default: `dist/azureml-gateway.wasm` of the project.
     pub wasm: PathBuf,
     /// Worker threads.
     pub concurrency: u32,
-    /// A change to the text of envoy.yaml.
+    /// A change to the configuration's text.
     pub edit: Box<dyn Fn(String) -> String + Send + Sync>,
     /// Log level of Envoy and of the filter.
     pub log_level: String,
@@ -48,7 +52,9 @@ impl Options {
             envoy: layout::envoy(&root),
             wasm: root.join(layout::WASM),
             root,
+            config: "envoy/envoy.yaml",
             ecds: ecds.into(),
+            files: Vec::new(),
             env: Vec::new(),
             concurrency: 1,
             edit: Box::new(|text| text),
@@ -195,7 +201,7 @@ fn fresh_folder() -> io::Result<PathBuf> {
 
 /// Lays out the working directory and returns the certificate.
 fn prepare(folder: &Path, options: &Options, ports: Ports) -> Result<String, String> {
-    let source = options.root.join("envoy/envoy.yaml");
+    let source = options.root.join(options.config);
     let yaml =
         fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
     let yaml = (options.edit)(ports.apply(&yaml)?);
@@ -204,6 +210,9 @@ fn prepare(folder: &Path, options: &Options, ports: Ports) -> Result<String, Str
         let ecds = folder.join(layout::ECDS);
         fs::create_dir_all(ecds.parent().unwrap_or(folder))?;
         fs::write(ecds, &options.ecds)?;
+        for (path, text) in &options.files {
+            fs::write(folder.join(path), text)?;
+        }
         symlink(&options.wasm, folder.join(layout::WASM))?;
         certificate::ensure(&folder.join(layout::TLS))?;
         fs::read_to_string(folder.join(layout::TLS).join("server.crt"))

@@ -30,13 +30,17 @@ impl Ports {
         Self { http, tls, admin }
     }
 
-    /// envoy.yaml with these ports. Each shipped port must stand there exactly once: a replacement
-    /// that hits nothing would start Envoy on somebody else's port.
+    /// A shipped configuration with these ports. Each shipped port must stand there exactly once: a
+    /// replacement that hits nothing would start Envoy on somebody else's port. Only a sidecar has
+    /// no listener for TLS.
     pub fn apply(self, yaml: &str) -> Result<String, String> {
-        let from = [Self::SHIPPED.http, Self::SHIPPED.tls, Self::SHIPPED.admin];
-        let marks = ["{http}", "{tls}", "{admin}"];
-        let to = [self.http, self.tls, self.admin];
+        let mut from = vec![Self::SHIPPED.http, Self::SHIPPED.admin, Self::SHIPPED.tls];
+        let marks = ["{http}", "{admin}", "{tls}"];
+        let to = [self.http, self.admin, self.tls];
         let mut text = yaml.to_owned();
+        if !text.contains(&format!("port_value: {} }}", Self::SHIPPED.tls)) {
+            from.pop();
+        }
         // By way of marks, as a new port may be another's old one.
         for (port, mark) in from.iter().zip(marks) {
             text = replace_once(
@@ -45,7 +49,7 @@ impl Ports {
                 &format!("port_value: {mark} }}"),
             )?;
         }
-        for (mark, port) in marks.iter().zip(to) {
+        for (mark, port) in marks.iter().zip(to).take(from.len()) {
             text = replace_once(
                 &text,
                 &format!("port_value: {mark} }}"),

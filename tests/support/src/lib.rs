@@ -3,6 +3,7 @@
 //!
 //! - [`Gateway`] starts Envoy in a directory of its own and stops it when dropped
 //! - [`send`] and [`Client`] speak raw HTTP/1.1, [`send_tls`] the same over TLS, [`h2c`] HTTP/2
+//! - [`TlsBackend`] is what stands behind Envoy when the way there is TLS
 //! - [`layout`] is what Envoy finds on disk, [`ports`] and [`process`] what both need
 
 // The gateway's core takes time as an argument; what starts processes has to wait by the clock.
@@ -17,6 +18,7 @@ pub mod layout;
 pub mod ports;
 pub mod process;
 mod render;
+pub mod tls_backend;
 
 pub use admin::Admin;
 pub use gateway::{Gateway, Options};
@@ -24,4 +26,5 @@ pub use http1::{Client, Reply, send, send_tls};
 pub use http2::{H2Request, h2c};
 pub use layout::Ports;
 pub use ports::{free_port, free_ports};
-pub use render::render;
+pub use render::{render, render_as};
+pub use tls_backend::TlsBackend;
