@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use h2::client;
-use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use tokio::net::TcpStream;
 
 use crate::Reply;
@@ -23,6 +23,8 @@ pub struct H2Request<'a> {
     pub path: &'a str,
     pub headers: &'a [(&'a str, &'a [u8])],
     pub body: &'a [u8],
+    /// What comes after the body.
+    pub trailers: &'a [(&'a str, &'a [u8])],
 }
 
 /// Sends one request on a connection of its own. A stream that Envoy resets is an error.
@@ -42,7 +44,10 @@ async fn exchange(port: u16, request: &H2Request<'_>) -> io::Result<Reply> {
     let (response, mut body) =
         send.send_request(head(request)?, false).map_err(io::Error::other)?;
     // A reply may come, and the stream be over, before the body has gone out: the reply counts.
-    let _ = body.send_data(request.body.to_vec().into(), true);
+    let _ = body.send_data(request.body.to_vec().into(), request.trailers.is_empty());
+    if !request.trailers.is_empty() {
+        let _ = body.send_trailers(lines(request.trailers)?);
+    }
     let (parts, mut incoming) = response.await.map_err(io::Error::other)?.into_parts();
     let mut bytes = Vec::new();
     while let Some(chunk) = incoming.data().await {
@@ -67,9 +72,15 @@ fn head(request: &H2Request<'_>) -> io::Result<Request<()>> {
     let mut head = Request::new(());
     *head.method_mut() = Method::from_bytes(request.method.as_bytes()).map_err(io::Error::other)?;
     *head.uri_mut() = uri.build().map_err(io::Error::other)?;
-    for (name, value) in request.headers {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(io::Error::other)?;
-        head.headers_mut().append(name, HeaderValue::from_bytes(value).map_err(io::Error::other)?);
-    }
+    *head.headers_mut() = lines(request.headers)?;
     Ok(head)
+}
+
+fn lines(headers: &[(&str, &[u8])]) -> io::Result<HeaderMap> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(io::Error::other)?;
+        map.append(name, HeaderValue::from_bytes(value).map_err(io::Error::other)?);
+    }
+    Ok(map)
 }

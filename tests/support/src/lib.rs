@@ -3,6 +3,7 @@
 //!
 //! - [`Gateway`] starts Envoy in a directory of its own and stops it when dropped
 //! - [`send`] and [`Client`] speak raw HTTP/1.1, [`send_tls`] the same over TLS, [`h2c`] HTTP/2
+//! - [`RawBackend`] is a backend that answers in bytes and fails on demand
 //! - [`TlsBackend`] is what stands behind Envoy when the way there is TLS
 //! - [`layout`] is what Envoy finds on disk, [`ports`] and [`process`] what both need
 
@@ -12,19 +13,23 @@
 pub mod admin;
 pub mod certificate;
 mod gateway;
+mod h2_backend;
 mod http1;
 mod http2;
 pub mod layout;
 pub mod ports;
 pub mod process;
+pub mod raw_backend;
 mod render;
 pub mod tls_backend;
 
 pub use admin::Admin;
 pub use gateway::{Gateway, Options};
+pub use h2_backend::H2Backend;
 pub use http1::{Client, Reply, send, send_tls};
 pub use http2::{H2Request, h2c};
 pub use layout::Ports;
 pub use ports::{free_port, free_ports};
+pub use raw_backend::RawBackend;
 pub use render::{render, render_as};
 pub use tls_backend::TlsBackend;

@@ -237,6 +237,7 @@ fn both_listeners_and_both_protocols_serve_the_same_chain() {
         path: &path,
         headers: &[("x-gateway-cluster", b"gateway-https")],
         body: b"",
+        trailers: &[],
     };
     let reply = h2c(gateway.http_port(), &request).unwrap();
     assert!(reply.text().contains("x-forwarded-proto: http\r\n"), "{}", reply.text());
