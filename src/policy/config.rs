@@ -1,6 +1,6 @@
 //! The policy file as it is written: format version 1.
 //!
-//! These types hold what was written and nothing more; [`super::compile`] makes of them what is
+//! These types hold what was written and nothing more; [`super::compile()`] makes of them what is
 //! true. Unknown keys are refused. The JSON Schema of the file is derived from the same types, and
 //! their comments are its descriptions. What may hold a secret has no `Debug`.
 
