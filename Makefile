@@ -21,9 +21,11 @@ help: ## Lists these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: target ## Builds the filter: dist/azureml-gateway.wasm and its SHA-256
+build: target ## Builds dist/azureml-gateway.wasm, its SHA-256, and dist/gatewayctl
 	$(CARGO) build --release --lib --target $(WASM_TARGET) --locked
+	$(CARGO) build --bin gatewayctl --locked
 	@mkdir -p dist
+	@install target/debug/gatewayctl dist/gatewayctl
 	@install -m 644 target/$(WASM_TARGET)/release/azureml_gateway.wasm $(WASM)
 	@cd dist && $(PYTHON) -c "import hashlib; n = 'azureml-gateway.wasm'; print(hashlib.sha256(open(n, 'rb').read()).hexdigest(), n, sep='  ')" > azureml-gateway.wasm.sha256
 	@ls -l $(WASM)
