@@ -51,6 +51,7 @@ lint: target ## Checks formatting, lints (native and Wasm) and documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --lib --target $(WASM_TARGET) --locked -- -D warnings
+	$(CARGO) clippy --lib --target $(WASM_TARGET) --locked --features panic-on-request -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 
 .PHONY: bench

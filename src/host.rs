@@ -88,6 +88,8 @@ impl HttpContext for Exchange {
         let Ok(headers) = hostcalls::get_map_bytes(MapType::HttpRequestHeaders) else {
             return Action::Pause;
         };
+        #[cfg(feature = "panic-on-request")]
+        panic_if_marked(&headers);
         let edit = |edits: Vec<Edit<'_>>, labels| {
             tell(labels);
             edits.iter().for_each(|edit| apply(MapType::HttpRequestHeaders, edit));
@@ -126,6 +128,15 @@ impl HttpContext for Exchange {
             .iter()
             .for_each(|edit| apply(MapType::HttpRequestTrailers, edit));
         Action::Continue
+    }
+}
+
+/// A bug at its worst, on demand.
+#[cfg(feature = "panic-on-request")]
+#[expect(clippy::panic, reason = "tests/faults tries what becomes of a VM that dies")]
+fn panic_if_marked(headers: &[(String, Vec<u8>)]) {
+    if headers.iter().any(|(name, _)| name == "x-test-panic") {
+        panic!("the header x-test-panic");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
 fn a_backend_that_is_down_is_a_503_after_the_retries() {
     let gateway = start(&at(free_port()), |options| options);
     assert_fault(&post(&gateway, "/ml/score", ""), 503, UNREACHABLE);
-    assert_logged(&gateway, &[(503, "UF,URX")]);
+    assert_logged(&gateway, &[(503, "URX,UF")]);
     assert_eq!(stat(&gateway, "cluster.gateway-http.upstream_rq_retry"), 2);
     assert_settled(&gateway);
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 
+use support::Client;
 use support::raw_backend::Answer;
 
 use crate::{Rig, assert_logged, assert_settled, eventually, ok, open, read_until};
@@ -39,5 +40,26 @@ fn a_caller_who_goes_away_in_the_middle_of_the_question_leaves_nothing_behind() 
     rig.until_backend_has(1);
     drop(stream);
     assert_logged(&rig.gateway, &[(0, "DC")]);
+    assert_settled(&rig.gateway);
+}
+
+#[test]
+fn a_caller_whose_body_is_refused_unread_is_told_that_the_connection_ends() {
+    let rig = Rig::start(|_| Answer::Now(ok()));
+    let mut client = Client::connect(rig.gateway.http_port()).unwrap();
+    let refused = |body: &str| {
+        format!("POST /none HTTP/1.1\r\nHost: g\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    // Without a body the connection stays.
+    for body in ["", "", "{}"] {
+        let reply = client.send(refused(body).as_bytes()).unwrap();
+        assert_eq!(
+            (reply.status, reply.header("x-gateway-refusal")),
+            (404, Some("unmatched".into()))
+        );
+        let ends = (!body.is_empty()).then(|| "close".to_owned());
+        assert_eq!(reply.header("connection"), ends, "{body:?}");
+    }
+    assert!(client.send(refused("").as_bytes()).is_err());
     assert_settled(&rig.gateway);
 }

@@ -37,8 +37,8 @@ const ACTIVE: [&str; 4] = [
     "http.gateway.downstream_rq_active",
     "cluster.gateway-http.upstream_rq_active",
     "cluster.gateway-http.upstream_rq_pending_active",
-    // A response that nobody reads would stay here.
-    "cluster.gateway-http.upstream_cx_rx_bytes_buffered",
+    // Every call here ends its connection.
+    "http.gateway.downstream_cx_active",
 ];
 
 /// The gateway in front of a backend that does what the test wants.

@@ -1,21 +1,22 @@
-//! A DNS server on loopback that knows no name, or says nothing.
+//! A DNS server on loopback for one name: it knows it or not, or says nothing.
 
-use std::net::{Ipv4Addr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Says {
     NoSuchName,
+    Loopback,
     Nothing,
+    /// The server is to end.
+    Goodbye,
 }
 
 pub(crate) struct NameServer {
     pub(crate) port: u16,
-    asked: Arc<AtomicUsize>,
-    stopping: Arc<AtomicBool>,
+    says: Arc<Mutex<Says>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -23,35 +24,57 @@ impl NameServer {
     pub(crate) fn start(says: Says) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        let port = socket.local_addr().unwrap().port();
-        let (asked, stopping) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-        let (count, stop) = (Arc::clone(&asked), Arc::clone(&stopping));
-        let thread = thread::spawn(move || {
-            let mut buffer = [0; 1500];
-            while !stop.load(Ordering::SeqCst) {
-                let Ok((length, peer)) = socket.recv_from(&mut buffer) else { continue };
-                count.fetch_add(1, Ordering::SeqCst);
-                if let Says::NoSuchName = says {
-                    // The question back, as a response (QR) with NXDOMAIN (3).
-                    buffer[2] |= 0x80;
-                    buffer[3] = 0x83;
-                    let _ = socket.send_to(&buffer[..length], peer);
-                }
-            }
-        });
-        Self { port, asked, stopping, thread: Some(thread) }
+        let port = socket.local_addr().as_ref().map(SocketAddr::port).unwrap();
+        let says = Arc::new(Mutex::new(says));
+        let said = Arc::clone(&says);
+        let thread = thread::spawn(move || serve(&socket, &said));
+        Self { port, says, thread: Some(thread) }
     }
 
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    pub(crate) fn now_says(&self, says: Says) {
+        *self.says.lock().unwrap() = says;
     }
 }
 
 impl Drop for NameServer {
     fn drop(&mut self) {
-        self.stopping.store(true, Ordering::SeqCst);
+        self.now_says(Says::Goodbye);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
+}
+
+fn serve(socket: &UdpSocket, says: &Mutex<Says>) {
+    let mut query = [0; 1500];
+    loop {
+        let received = socket.recv_from(&mut query);
+        let says = *says.lock().unwrap();
+        if says == Says::Goodbye {
+            return;
+        }
+        if let (Ok((_, client)), Some(answer)) = (received, answer(&query, says)) {
+            let _ = socket.send_to(&answer, client);
+        }
+    }
+}
+
+/// RFC 1035: the header of 12 bytes, the question, and for an A query the address.
+fn answer(query: &[u8], says: Says) -> Option<Vec<u8>> {
+    let name = query[12..].iter().position(|byte| *byte == 0)?;
+    let end = 12 + name + 1 + 4;
+    let is_a = query[end - 4..end - 2] == [0, 1];
+    let (code, address) = match says {
+        Says::NoSuchName => (3, false),
+        Says::Loopback => (0, is_a),
+        Says::Nothing | Says::Goodbye => return None,
+    };
+    // Response, recursion wanted and available; one question, perhaps one answer, nothing else.
+    let counts = [0, 1, 0, u8::from(address), 0, 0, 0, 0];
+    let mut answer = [&query[..2], &[0x81, 0x80 | code], &counts, &query[12..end]].concat();
+    if address {
+        // The question's name, A, IN, for one second, four bytes.
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]);
+    }
+    Some(answer)
 }

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{scope, sleep};
-use std::time::Duration;
+use std::thread::scope;
 
 use support::layout::{ECDS, WASM, write_by_rename};
 use support::raw_backend::Answer;
@@ -38,11 +37,12 @@ fn assert_the_old_one_serves(rig: &Rig) {
 fn a_policy_file_that_is_half_written_leaves_the_old_one_serving() {
     let rig = Rig::start(|_| Answer::Now(ok()));
     let new = moved(&rig);
-    let half = &new[..new.len() / 2];
+    let half = new.split_at(new.len() / 2).0;
 
     // In its place, as an editor or a copy does it: Envoy looks at renames only.
     fs::write(file(&rig.gateway), half).unwrap();
     assert_the_old_one_serves(&rig);
+    assert_eq!(refused(&rig.gateway), 0);
 
     // The same by rename, which Envoy does read.
     for truncated in [half, "", "{"] {
@@ -66,6 +66,7 @@ fn a_policy_file_that_is_removed_leaves_the_old_one_serving() {
 
     // Envoy looks again when something is renamed into the folder: the file is not there.
     write_by_rename(&rig.gateway.folder().join("dist/ecds/other"), "").unwrap();
+    eventually("its absence is noticed", || refused(&rig.gateway) > 0);
     assert_the_old_one_serves(&rig);
 
     rig.gateway.replace_policy(&moved(&rig)).unwrap();
@@ -111,9 +112,7 @@ fn a_new_filter_under_load_fails_no_call_and_calls_under_way_finish() {
     assert!(seen.starts_with("HTTP/1.1 200 OK") && seen.ends_with("scored"), "{seen}");
     eprintln!("five new filters: {} calls, none failed", calls.load(Ordering::SeqCst));
     assert_settled(&rig.gateway);
-    // The VMs of the filters before it are gone with their last call.
+    // The main thread has two VMs and each worker one: those of the filters before are gone.
     let active = "wasm.envoy.wasm.runtime.v8.active";
-    let vms = stat(&rig.gateway, active);
-    eprintln!("VMs after five new filters: {vms}");
-    sleep(Duration::ZERO);
+    eventually("VMs of old filters are gone", || stat(&rig.gateway, active) == 4);
 }
