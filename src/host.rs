@@ -5,6 +5,7 @@
 
 use std::os::wasi::ffi::OsStringExt;
 use std::rc::Rc;
+use std::time::UNIX_EPOCH;
 
 use log::{error, info, warn};
 use proxy_wasm::hostcalls;
@@ -94,7 +95,7 @@ impl HttpContext for Exchange {
             tell(labels);
             edits.iter().for_each(|edit| apply(MapType::HttpRequestHeaders, edit));
         };
-        self.state = match decide(&self.policy, &Request::read(&headers)) {
+        self.state = match decide(&self.policy, &Request::read(&headers), now()) {
             Step::Reply(reply, labels) => {
                 tell(labels);
                 send(&reply);
@@ -151,7 +152,18 @@ fn tell(labels: Labels<'_>) {
     if let Some(operation) = labels.operation {
         set("gateway.operation", operation);
     }
+    if let Some(subscription) = labels.subscription {
+        set("gateway.subscription", subscription);
+    }
     set("gateway.outcome", labels.outcome);
+}
+
+/// Seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "only the core has no clock")]
+fn now() -> i64 {
+    let time = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().try_into().unwrap_or(i64::MAX)
 }
 
 fn send(reply: &Reply) {

@@ -3,10 +3,11 @@
 // A test ends by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const DEMO: &str = "envoy/policy.json";
 const SERVICE: &str =
@@ -81,8 +82,7 @@ fn check_prints_every_problem_and_fails() {
 
 #[test]
 fn explain_says_which_operation_matched_and_what_goes_to_the_backend() {
-    let url =
-        format!("http://gw/azureml-demo{SERVICE}/jobs/7?api-version=2.0&subscription-key=own");
+    let url = format!("http://gw/azureml-demo{SERVICE}/jobs/7?api-version=2.0");
     let run = gatewayctl(
         &["explain", DEMO, "GET", &url, "-H", "Authorization: Bearer own"],
         Some("s3cret"),
@@ -115,6 +115,57 @@ fn explain_says_why_a_call_is_refused() {
     assert!(run.out.contains("below none of:\n  /azureml-demo\n"), "{}", run.out);
     let run = gatewayctl(&["explain", DEMO, "GET", "elsewhere"], None);
     assert!(!run.success && run.err.contains("the URL must be"), "{}", run.err);
+}
+
+#[test]
+fn a_new_key_opens_what_its_hash_subscribes_to() {
+    let new = gatewayctl(&["key", "new"], None).out;
+    let line = |name: &str| {
+        let line = new.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().to_owned()
+    };
+    let (key, hash) = (line("key:"), line("sha256:"));
+    assert_eq!(key.len(), 43, "256 random bits");
+    assert_ne!(gatewayctl(&["key", "new"], None).out, new);
+
+    let file = temporary("key").join("policy.json");
+    let policy = json!({ "version": 1,
+        "apis": [{ "name": "ml", "path": "ml", "serviceUrl": "https://backend.example",
+            "operations": [{ "name": "score", "method": "POST", "urlTemplate": "/score" }],
+            "backends": [{ "match": {}, "credentials": "none" }] }],
+        "products": [{ "name": "starter", "apis": ["ml"] }],
+        "subscriptions": [{ "name": "team", "scope": "/products/starter", "primaryKey": { "sha256": hash } }],
+    });
+    std::fs::write(&file, policy.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let check = gatewayctl(&["check", file], None);
+    assert!(
+        check.out.contains("subscriptions: team; key in Ocp-Apim-Subscription-Key"),
+        "{}",
+        check.out
+    );
+    let explain = |key: &str| {
+        let header = format!("Ocp-Apim-Subscription-Key: {key}");
+        gatewayctl(&["explain", file, "POST", "https://gw/ml/score", "-H", &header], None).out
+    };
+    let taken = explain(&key);
+    assert!(taken.contains("subscription: team\nforwarded"), "{taken}");
+    assert!(!taken.contains(&key), "{taken}");
+    assert!(explain("other").contains("refused: 401 subscription_key_invalid"));
+}
+
+#[test]
+fn key_hash_hashes_standard_input_without_its_line_end() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gatewayctl"))
+        .args(["key", "hash"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"abc\n").unwrap();
+    let out = child.wait_with_output().unwrap().stdout;
+    let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n";
+    assert_eq!(String::from_utf8(out).unwrap(), hash);
 }
 
 #[test]
@@ -205,6 +256,10 @@ fn the_schema_refuses_what_is_wrong_by_structure() {
         "parameter-unknown",
         "credentials-variable-missing",
         "parameter-values-type",
+        "product-unknown-api",
+        "product-rate-limit-unsupported",
+        "subscription-key-text",
+        "subscription-tracing-unsupported",
     ];
     let mut seen = 0;
     for (file, policy) in policies("tests/config_bad") {

@@ -6,6 +6,8 @@ mod apply;
 mod check;
 #[path = "gatewayctl/explain.rs"]
 mod explain;
+#[path = "gatewayctl/key.rs"]
+mod key;
 #[path = "gatewayctl/render.rs"]
 mod render;
 #[path = "gatewayctl/source.rs"]
@@ -67,6 +69,9 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Makes subscription keys, and the hashes by which a policy knows them.
+    #[command(subcommand)]
+    Key(key::Command),
     /// Gives the policy to a running Envoy, waits until it is live or rejected, and says which.
     /// Exit status 1 unless it is live.
     Apply {
@@ -103,6 +108,7 @@ fn main() -> ExitCode {
         Command::Render { file, wasm, resource, out } => {
             render::run(&file, &resource, &wasm, out.as_deref())
         }
+        Command::Key(command) => key::run(command),
         Command::Apply { file, admin, wasm, resource, out, log, timeout } => {
             let timeout = Duration::from_secs(timeout);
             apply::run(&file, &apply::Target { admin, wasm, resource, out, log, timeout })

@@ -11,6 +11,7 @@ mod error_format;
 pub mod query;
 pub mod refusal;
 pub mod route;
+pub mod subscription;
 pub mod view;
 
 use crate::policy::backend::Credentials;
@@ -24,6 +25,7 @@ use edit::SentQuery;
 use query::Query;
 use refusal::{CredentialFault, Refusal};
 use route::Refused;
+use subscription::Caller;
 
 /// What the host does with a request.
 #[derive(Debug)]
@@ -48,6 +50,7 @@ pub struct Reply {
 pub struct Labels<'p> {
     pub api: Option<&'p str>,
     pub operation: Option<&'p str>,
+    pub subscription: Option<&'p str>,
     pub outcome: &'static str,
 }
 
@@ -57,7 +60,9 @@ pub const FORWARDED: &str = "forwarded";
 pub const UNTOUCHED: &str = "untouched";
 
 /// Decides what becomes of a request.
-pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>) -> Step<'p> {
+///
+/// `now` is in seconds since 1970.
+pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>, now: i64) -> Step<'p> {
     let Some((api, rest)) = policy.api_at(request.path) else {
         return unmatched(policy, request);
     };
@@ -66,11 +71,12 @@ pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>) -> Step<'p> {
         Ok(false) => return unmatched(policy, request),
         Err(refusal) => return refuse(Some(api), refusal.into()),
     }
-    match call(policy, api, rest, request) {
-        Ok((edits, operation)) => {
+    match call(policy, api, rest, request, now) {
+        Ok(Call { edits, operation, caller }) => {
             let labels = Labels {
                 api: Some(&api.name),
                 operation: Some(&operation.name),
+                subscription: caller.subscription().map(|subscription| &*subscription.name),
                 outcome: FORWARDED,
             };
             Step::Forward(edits, labels)
@@ -79,14 +85,21 @@ pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>) -> Step<'p> {
     }
 }
 
-/// A call of an API: the order of the steps. Subscription goes before the backend is chosen,
-/// limits go last before the call is forwarded.
+/// A call that may be made.
+struct Call<'p> {
+    edits: Vec<Edit<'p>>,
+    operation: &'p Operation,
+    caller: Caller<'p>,
+}
+
+/// A call of an API: the order of the steps. Limits go last before the call is forwarded.
 fn call<'p>(
     policy: &'p Policy,
     api: &'p Api,
     rest: &[u8],
     request: &Request<'_>,
-) -> Result<(Vec<Edit<'p>>, &'p Operation), Refused<'p>> {
+    now: i64,
+) -> Result<Call<'p>, Refused<'p>> {
     // 1. Canonical or refused.
     uri::check_path(request.path).map_err(Refusal::Path)?;
     if request.leaves_http() {
@@ -104,6 +117,8 @@ fn call<'p>(
     let found = route::route(api, request.method, rest, &query)?;
     let operation = found.operation;
     let refused = |refusal| Refused { refusal, operation: Some(operation) };
+    // 3. Subscription.
+    let caller = subscription::identify(policy, api, request, &keys, now).map_err(refused)?;
     // 4. Backend.
     let backend = api
         .backends
@@ -114,7 +129,7 @@ fn call<'p>(
     }
     // 6. Forward.
     let path = edit::target(&found, backend, rest, &query, sent).map_err(refused)?;
-    Ok((edit::forward(policy, backend, request.headers, path), operation))
+    Ok(Call { edits: edit::forward(policy, backend, request.headers, path), operation, caller })
 }
 
 /// Whether the request's host is the policy's.
@@ -151,7 +166,8 @@ fn unmatched<'p>(policy: &Policy, request: &Request<'_>) -> Step<'p> {
     match policy.unmatched {
         Unmatched::Reject => refuse(None, Refusal::Unmatched.into()),
         Unmatched::Continue => {
-            let labels = Labels { api: None, operation: None, outcome: UNTOUCHED };
+            let labels =
+                Labels { api: None, operation: None, subscription: None, outcome: UNTOUCHED };
             Step::Continue(edit::without_internal(request.headers), labels)
         }
     }
@@ -166,6 +182,7 @@ fn refuse<'p>(api: Option<&'p Api>, refused: Refused<'p>) -> Step<'p> {
     let labels = Labels {
         api: api.map(|api| &*api.name),
         operation: operation.map(|operation| &*operation.name),
+        subscription: None,
         outcome: refusal.code(),
     };
     let format = api.map_or(ErrorFormat::Apim, |api| api.error_format);

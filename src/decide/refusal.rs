@@ -9,6 +9,7 @@ use crate::uri::PathFault;
 use super::Reply;
 use super::error_format::ErrorBody;
 use super::query::QueryFault;
+use super::subscription::KeyFault;
 
 /// Why a call is refused. It holds names and values of the policy, nothing of the caller's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Refusal<'p> {
     RepeatedParameter(&'p str),
     Parameter(&'p str, Rule<'p>),
     UnknownParameter(Vec<&'p str>),
+    /// The subscription key; with the challenge that says where it belongs.
+    Key(KeyFault, String),
     /// The backend takes the caller's own credential.
     Credential(CredentialFault),
     /// The operation is known, but no backend matches its parameters.
@@ -131,7 +134,7 @@ impl<'p> Refusal<'p> {
             | Self::UnknownParameter(_)
             | Self::ReservedParameter(_) => "InvalidQueryParameter",
             Self::Parameter(..) => "BadParameterValue",
-            Self::Credential(_) => "ScoreRequestUnauthorized",
+            Self::Key(..) | Self::Credential(_) => "ScoreRequestUnauthorized",
             Self::Upgrade => "UpgradeRefused",
             Self::Protocol(_) => "ProtocolRefused",
             Self::Method(_) => "MethodNotAllowed",
@@ -155,6 +158,15 @@ impl<'p> Refusal<'p> {
             Self::Unmatched => row(404, "unmatched", "Resource not found"),
             Self::NoOperation => row(404, "operation_not_found", "Resource not found"),
             Self::NoBackend => row(404, "no_backend", "No backend serves this resource"),
+            Self::Key(KeyFault::Ambiguous, _) => row(
+                400,
+                "subscription_key_repeated",
+                "The subscription key is given more than once.",
+            ),
+            Self::Key(fault, challenge) => Row {
+                header: Some(("www-authenticate", challenge.clone().into())),
+                ..row(401, key_code(*fault), key_message(*fault))
+            },
             Self::Credential(CredentialFault::Missing) => Row {
                 header: Some(("www-authenticate", "Bearer".into())),
                 ..row(
@@ -241,6 +253,30 @@ impl<'p> Refusal<'p> {
                 "reserved_parameter",
                 format!("The query parameter '{name}' is set by the gateway."),
             ),
+        }
+    }
+}
+
+fn key_code(fault: KeyFault) -> &'static str {
+    match fault {
+        KeyFault::Missing => "subscription_key_missing",
+        KeyFault::Unknown => "subscription_key_invalid",
+        KeyFault::NotActive => "subscription_not_active",
+        KeyFault::NotYetValid => "subscription_not_yet_valid",
+        KeyFault::Expired => "subscription_expired",
+        KeyFault::OutOfScope => "subscription_out_of_scope",
+        KeyFault::Ambiguous => "subscription_key_repeated",
+    }
+}
+
+/// API Management has two messages for all of them.
+fn key_message(fault: KeyFault) -> &'static str {
+    match fault {
+        KeyFault::Missing => {
+            "Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API."
+        }
+        _ => {
+            "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription."
         }
     }
 }

@@ -38,14 +38,14 @@ pub struct PolicyConfig<'a> {
     #[serde(borrow)]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
     pub portal: Option<&'a RawValue>,
-    /// Reserved: products.
-    #[serde(borrow)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
-    pub products: Option<&'a RawValue>,
-    /// Reserved: subscriptions.
-    #[serde(borrow)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
-    pub subscriptions: Option<&'a RawValue>,
+    /// Groups of APIs that are subscribed to together.
+    #[serde(borrow, default)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<ProductConfig<'_>>"))]
+    pub products: Vec<&'a RawValue>,
+    /// Who may call, by key.
+    #[serde(borrow, default)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<SubscriptionConfig<'_>>"))]
+    pub subscriptions: Vec<&'a RawValue>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -302,6 +302,80 @@ enum SecretConfig {
     Value(String),
 }
 
+/// A product: APIs that are subscribed to together.
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ProductConfig<'a> {
+    /// The product's identifier, a label in logs and statistics.
+    pub name: String,
+    pub display_name: Option<String>,
+    pub description: Option<String>,
+    /// The names of its APIs.
+    pub apis: Vec<String>,
+    /// Reserved: calls a subscription may make.
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
+    pub rate_limit: Option<&'a RawValue>,
+    /// Reserved: calls a subscription may make.
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
+    pub quota: Option<&'a RawValue>,
+}
+
+/// A subscription: one or two keys, and what they open.
+#[derive(Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SubscriptionConfig<'a> {
+    /// The subscription's identifier, a label in logs and statistics.
+    pub name: String,
+    pub display_name: Option<String>,
+    /// `/products/NAME`; or `/apis/NAME` or `/apis`, which go past the products.
+    pub scope: String,
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "KeyConfig"))]
+    pub primary_key: &'a RawValue,
+    /// Works as the primary key does, so that one can be changed while the other is in use.
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<KeyConfig>"))]
+    pub secondary_key: Option<&'a RawValue>,
+    /// Only an active subscription's keys are taken.
+    #[serde(default)]
+    pub state: SubscriptionState,
+    /// From when on the keys are taken, as 2026-01-01T00:00:00Z.
+    pub start_date: Option<String>,
+    /// From when on they are not.
+    pub expiration_date: Option<String>,
+    /// `true` is reserved.
+    #[serde(default)]
+    pub allow_tracing: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum SubscriptionState {
+    #[default]
+    Active,
+    Suspended,
+    Submitted,
+    Rejected,
+    Cancelled,
+    Expired,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum KeyConfig {
+    /// The key's SHA-256, as `gatewayctl key` prints it.
+    Sha256(String),
+    /// The key itself. Envoy's configuration dump shows it.
+    Value(String),
+}
+
 impl<'a> PolicyConfig<'a> {
     /// Reads the file's outermost object. A mistake there is a problem, and the APIs are looked at
     /// nevertheless.
@@ -335,8 +409,8 @@ impl<'a> PolicyConfig<'a> {
             hosts: None,
             apis,
             portal: None,
-            products: None,
-            subscriptions: None,
+            products: Vec::new(),
+            subscriptions: Vec::new(),
         })
     }
 }

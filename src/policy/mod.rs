@@ -16,6 +16,7 @@ pub mod problem;
 mod read;
 pub mod routes;
 pub mod secret;
+pub mod subscription;
 pub mod template;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ pub use config::{Compatibility, ErrorFormat, ExtraQueryParameters, Protocol, Unm
 use backend::{Backends, SlotTable};
 use parameter::Parameter;
 use routes::Routes;
+use subscription::{Product, Scope, Subscriptions};
 use template::{Condition, Expect, Segment, Slot, Specificity, Template};
 
 /// The version of the policy file's format.
@@ -46,6 +48,8 @@ pub struct Policy {
     /// Lower case, without port or final dot. Empty: every authority is served.
     pub hosts: Vec<Box<str>>,
     pub apis: Vec<Api>,
+    pub products: Vec<Product>,
+    pub subscriptions: Subscriptions,
     pub(crate) suffixes: Suffixes,
     /// A caller's that never reach a backend: those that may carry a credential, and those that
     /// make some servers take another method, path or host than the one that was checked.
@@ -58,6 +62,7 @@ pub struct Api {
     /// Without slashes at its ends.
     pub path: Box<str>,
     pub protocols: Vec<Protocol>,
+    pub subscription_required: bool,
     pub key_names: KeyNames,
     pub compatibility: Compatibility,
     pub error_format: ErrorFormat,
@@ -86,9 +91,11 @@ const NOT_FOR_KEYS: [&str; 16] = [
 ];
 
 /// Where a caller's subscription key stands.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct KeyNames {
     pub header: HeaderName,
+    /// The header as the policy writes it.
+    pub header_written: Box<str>,
     pub query: Box<str>,
 }
 
@@ -132,6 +139,14 @@ impl Policy {
                 Some((self.apis.get(*index)?, rest))
             })
             .last()
+    }
+}
+
+impl Policy {
+    /// Whether a subscription of this scope may call an API of this policy.
+    pub fn reaches(&self, scope: Scope, api: &Api) -> bool {
+        let place = self.apis.iter().position(|own| std::ptr::eq(own, api));
+        place.is_some_and(|place| compile::reaches(scope, place, &self.products))
     }
 }
 

@@ -39,6 +39,11 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(
     Ok(value)
 }
 
+/// The members of an object; none of anything else, or where a name stands twice.
+pub(super) fn members(raw: &RawValue) -> Vec<(String, &RawValue)> {
+    serde_json::from_str::<Pairs<&RawValue>>(raw.get()).map(|pairs| pairs.0).unwrap_or_default()
+}
+
 /// serde's message without its position, which counts from the start of the object alone.
 pub(super) fn data_message(error: &serde_json::Error) -> String {
     let message = error.to_string();

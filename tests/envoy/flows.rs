@@ -12,7 +12,7 @@ use crate::{Demo, GUIDES_BODY, KEY, SERVICE};
 fn all_five_operations_of_the_guide_pass_from_submit_to_result() {
     let Demo { gateway, emulator } = &Demo::start();
     let demo = |method: &str, rest: &str, body: &str| {
-        let headers = "Authorization: Bearer callers-own\r\nOcp-Apim-Subscription-Key: callers-own\r\n\
+        let headers = "Authorization: Bearer callers-own\r\nProxy-Authorization: Basic callers-own\r\n\
                        x-gateway-cluster: callers-own\r\nContent-Type: application/json\r\n";
         let raw = format!(
             "{method} /azureml-demo{SERVICE}{rest} HTTP/1.1\r\nHost: gateway\r\n{headers}\

@@ -60,9 +60,11 @@ fn bytes_that_are_no_text_do_no_harm_in_any_header() {
         );
         let raw = [head.as_bytes(), b"a\xff\xfe\x80b\r\n\r\n"].concat();
         let reply = send(demo.gateway.http_port(), &raw).unwrap();
-        assert_eq!(reply.status, 400, "{name}: the emulator's own 400, {}", reply.text());
+        // Such a key is a wrong one; all else is the emulator's own answer to an empty body.
+        let status = if name == "Ocp-Apim-Subscription-Key" { 401 } else { 400 };
+        assert_eq!(reply.status, status, "{name}: {}", reply.text());
     }
-    assert_eq!(demo.emulator.received().len(), 6);
+    assert_eq!(demo.emulator.received().len(), 5);
     demo.assert_unharmed();
 }
 

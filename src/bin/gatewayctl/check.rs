@@ -34,10 +34,10 @@ fn summary(policy: &Policy) {
         Unmatched::Continue => "passed on untouched",
     };
     println!("hosts: {hosts}; requests below no API's path are {unmatched}");
-    policy.apis.iter().for_each(api_summary);
+    policy.apis.iter().for_each(|api| api_summary(policy, api));
 }
 
-fn api_summary(api: &Api) {
+fn api_summary(policy: &Policy, api: &Api) {
     let protocols: Vec<_> = api
         .protocols
         .iter()
@@ -47,7 +47,22 @@ fn api_summary(api: &Api) {
         })
         .collect();
     println!("API {}: /{} over {}", api.name, api.path, protocols.join(" and "));
-    println!("  OPEN: no subscription is asked for; whoever reaches Envoy may call");
+    if api.subscription_required {
+        let names: Vec<_> = policy
+            .subscriptions
+            .iter()
+            .filter(|subscription| policy.reaches(subscription.scope, api))
+            .map(|subscription| &*subscription.name)
+            .collect();
+        println!(
+            "  subscriptions: {}; key in {} or ?{}=",
+            names.join(", "),
+            api.key_names.header_written,
+            api.key_names.query
+        );
+    } else {
+        println!("  OPEN: no subscription is asked for; whoever reaches Envoy may call");
+    }
     println!(
         "  guarded: {} operations; everything else below the path is refused",
         api.operations.len()

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use azureml_gateway::decide::query::Query;
 use azureml_gateway::decide::route::{Mismatch, judge};
@@ -21,7 +22,7 @@ pub(crate) fn run(
     let headers = head(method, url, headers)?;
     let request = Request::read(&headers);
     candidates(policy, &request);
-    match decide(policy, &request) {
+    match decide(policy, &request, now()) {
         Step::Reply(reply, labels) => {
             println!("refused: {} {}", reply.status, labels.outcome);
             for (name, value) in &reply.headers {
@@ -30,11 +31,20 @@ pub(crate) fn run(
             println!("  {}", String::from_utf8_lossy(&reply.body));
         }
         Step::Forward(edits, labels) | Step::Continue(edits, labels) => {
+            if let Some(subscription) = labels.subscription {
+                println!("subscription: {subscription}");
+            }
             println!("{}", labels.outcome);
             edits.iter().for_each(print_edit);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::disallowed_methods, reason = "only the core has no clock")]
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().try_into().unwrap_or(i64::MAX)
 }
 
 /// Says of every operation of the API whether it matches, and if not, why.

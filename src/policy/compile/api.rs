@@ -63,6 +63,7 @@ pub(super) fn compile(
         name: config.name.as_str().into(),
         path: config.path.as_str().into(),
         protocols,
+        subscription_required: config.subscription_required.unwrap_or(true),
         key_names,
         compatibility: config.compatibility,
         error_format: config.error_format,
@@ -73,13 +74,6 @@ pub(super) fn compile(
 }
 
 fn refuse_unsupported(config: &ApiConfig<'_>, path: &JsonPath, problems: &mut Problems) {
-    if config.subscription_required != Some(false) {
-        problems.error(
-            &path.key("subscriptionRequired"),
-            "must be false: subscriptions are not supported by this version, so every caller who \
-             reaches Envoy may call this API",
-        );
-    }
     if config.rate_limit.is_some() {
         unsupported(&path.key("rateLimit"), problems);
     }
@@ -91,20 +85,20 @@ fn key_names(
     problems: &mut Problems,
 ) -> Option<KeyNames> {
     let path = path.key("subscriptionKeyParameterNames");
-    let header = config.and_then(|c| c.header.as_deref()).unwrap_or("Ocp-Apim-Subscription-Key");
+    let written = config.and_then(|c| c.header.as_deref()).unwrap_or("Ocp-Apim-Subscription-Key");
     let query = config.and_then(|c| c.query.as_deref()).unwrap_or("subscription-key");
     let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     if query.is_empty() || !query.bytes().all(name) {
         problems.error(&path.key("query"), "must be letters, digits, \"-\", \"_\" or \".\"");
     }
-    let Some(header) = HeaderName::parse(header).filter(HeaderName::is_for_keys) else {
+    let Some(header) = HeaderName::parse(written).filter(HeaderName::is_for_keys) else {
         problems.error(
             &path.key("header"),
             "must be the name of a header, and one that HTTP, Envoy and the gateway do not need",
         );
         return None;
     };
-    Some(KeyNames { header, query: query.into() })
+    Some(KeyNames { header, header_written: written.into(), query: query.into() })
 }
 
 fn operations(

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::policy::HeaderName;
 use crate::policy::backend::{Credential, Credentials};
 use crate::policy::problem::{JsonPath, Problems};
-use crate::policy::read::Pairs;
+use crate::policy::read;
 use crate::policy::secret::Secret;
 
 use super::Environment;
@@ -31,7 +31,7 @@ pub(super) fn read(
         Ok("none") => return Some(Credentials::Nothing),
         _ => {}
     }
-    let members = members(raw);
+    let members = read::members(raw);
     match single(&members) {
         Some(("authorization", value)) => {
             authorization(value, &path.key("authorization"), environment, problems)
@@ -53,7 +53,7 @@ fn authorization(
     environment: Environment<'_>,
     problems: &mut Problems,
 ) -> Option<Credential> {
-    let members = members(raw);
+    let members = read::members(raw);
     let member = |name| members.iter().find(|(n, _)| n == name).map(|(_, value)| *value);
     let (2, Some(scheme), Some(parameter)) = (members.len(), member("scheme"), member("parameter"))
     else {
@@ -78,7 +78,7 @@ fn headers(
     environment: Environment<'_>,
     problems: &mut Problems,
 ) -> Option<Vec<Credential>> {
-    let members = members(raw);
+    let members = read::members(raw);
     if members.is_empty() {
         problems.error(path, HEADER_FORM);
         return None;
@@ -105,7 +105,7 @@ fn secret(
     environment: Environment<'_>,
     problems: &mut Problems,
 ) -> Option<Secret> {
-    let members = members(raw);
+    let members = read::members(raw);
     let member = single(&members)
         .and_then(|(name, value)| Some((name, serde_json::from_str::<String>(value.get()).ok()?)));
     let (path, bytes) = match member {
@@ -152,11 +152,6 @@ fn secret(
             None
         }
     }
-}
-
-/// The members of an object; none of anything else, or where a name stands twice.
-fn members(raw: &RawValue) -> Vec<(String, &RawValue)> {
-    serde_json::from_str::<Pairs<&RawValue>>(raw.get()).map(|pairs| pairs.0).unwrap_or_default()
 }
 
 fn single<'m>(members: &'m [(String, &'m RawValue)]) -> Option<(&'m str, &'m RawValue)> {

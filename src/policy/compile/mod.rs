@@ -6,6 +6,9 @@ mod api;
 mod backend;
 mod credentials;
 mod operation;
+mod subscription;
+
+pub(super) use subscription::reaches;
 
 use super::config::{PolicyConfig, Unmatched};
 use super::overlap;
@@ -50,14 +53,8 @@ fn policy(
             format!("is {}, but this gateway reads version {FORMAT_VERSION}", config.version);
         problems.error(&root.key("version"), message);
     }
-    for (key, used) in [
-        ("portal", config.portal.is_some()),
-        ("products", config.products.is_some()),
-        ("subscriptions", config.subscriptions.is_some()),
-    ] {
-        if used {
-            unsupported(&root.key(key), problems);
-        }
+    if config.portal.is_some() {
+        unsupported(&root.key("portal"), problems);
     }
     let hosts = hosts(config.hosts.as_deref(), problems);
 
@@ -79,6 +76,7 @@ fn policy(
     unique(&apis, &path, "path", |api| &api.path, problems);
     reachable(&apis, &path, problems);
     backend::check_clusters(&apis, &path, problems);
+    let (products, subscriptions) = subscription::compile(config, &apis, problems);
     if config.unmatched == Unmatched::Continue {
         backend::warn_beside_application(&apis, &root.key("unmatched"), problems);
     }
@@ -89,6 +87,8 @@ fn policy(
         hosts,
         suffixes: Suffixes::new(apis.iter().map(|api| api.path.as_ref())),
         removed_headers: removed_headers(&apis),
+        products,
+        subscriptions,
         apis,
     })
 }

@@ -1,0 +1,142 @@
+//! Who calls: the subscription key and the subscription behind it.
+//!
+//! As in API Management, the key stands in a header, else in the query, and a wrong key is refused
+//! also where none is asked for.
+
+use std::borrow::Cow;
+
+use crate::policy::config::SubscriptionState;
+use crate::policy::subscription::Subscription;
+use crate::policy::{Api, Policy, Protocol};
+
+use super::query::Part;
+use super::refusal::Refusal;
+use super::view::{Headers, Request};
+
+/// Evidence that a call may be made. Only this module makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'p> {
+    subscription: Option<&'p Subscription>,
+}
+
+/// Why a call may not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFault {
+    Missing,
+    /// No subscription has it.
+    Unknown,
+    NotActive,
+    NotYetValid,
+    Expired,
+    /// The subscription does not reach this API.
+    OutOfScope,
+    /// Header or query have it more than once, or they differ.
+    Ambiguous,
+}
+
+impl<'p> Caller<'p> {
+    /// Absent where an open API is called without a key.
+    pub fn subscription(&self) -> Option<&'p Subscription> {
+        self.subscription
+    }
+}
+
+/// Judges the caller. `in_query` is what the query had under the key's name; `now` is in seconds
+/// since 1970.
+pub(super) fn identify<'p>(
+    policy: &'p Policy,
+    api: &'p Api,
+    request: &Request<'_>,
+    in_query: &[Part<'_>],
+    now: i64,
+) -> Result<Caller<'p>, Refusal<'p>> {
+    let refuse = |fault| Refusal::Key(fault, challenge(api, request));
+    let key = key(api, request.headers, in_query).map_err(refuse)?;
+    let Some(key) = key else {
+        return if api.subscription_required {
+            Err(refuse(KeyFault::Missing))
+        } else {
+            Ok(Caller { subscription: None })
+        };
+    };
+    let subscription =
+        policy.subscriptions.by_key(&key).ok_or_else(|| refuse(KeyFault::Unknown))?;
+    judge(policy, api, subscription, now).map_err(refuse)?;
+    Ok(Caller { subscription: Some(subscription) })
+}
+
+/// API Management's challenge.
+fn challenge(api: &Api, request: &Request<'_>) -> String {
+    let scheme = match request.protocol() {
+        Some(Protocol::Http) => "http",
+        Some(Protocol::Https) | None => "https",
+    };
+    // Only what has been read as host and port gets here, so that nothing in it can end the quotes.
+    let host = request.authority().map(|authority| authority.to_string()).unwrap_or_default();
+    let (path, name) = (&api.path, &api.key_names.header_written);
+    format!(
+        "AzureApiManagementKey realm=\"{scheme}://{host}/{path}\",name=\"{name}\",type=\"header\""
+    )
+}
+
+fn judge(
+    policy: &Policy,
+    api: &Api,
+    subscription: &Subscription,
+    now: i64,
+) -> Result<(), KeyFault> {
+    if subscription.state != SubscriptionState::Active {
+        return Err(KeyFault::NotActive);
+    }
+    if subscription.start.is_some_and(|start| now < start) {
+        return Err(KeyFault::NotYetValid);
+    }
+    if subscription.expiration.is_some_and(|expiration| now >= expiration) {
+        return Err(KeyFault::Expired);
+    }
+    if !policy.reaches(subscription.scope, api) {
+        return Err(KeyFault::OutOfScope);
+    }
+    Ok(())
+}
+
+/// The key that was sent; both places may hold the same one. An empty one is none.
+fn key<'h>(
+    api: &Api,
+    headers: &'h Headers,
+    in_query: &'h [Part<'_>],
+) -> Result<Option<Cow<'h, [u8]>>, KeyFault> {
+    let header = &api.key_names.header;
+    let mut lines = headers.iter().filter(|(name, _)| name == header.as_str());
+    let in_header = match (lines.next(), lines.next()) {
+        (_, Some(_)) => return Err(KeyFault::Ambiguous),
+        (Some((_, value)), None) if header.is(b"authorization") => bearer(value)?,
+        (Some((_, value)), None) => Some(value.trim_ascii()),
+        (None, None) => None,
+    };
+    let in_query = match in_query {
+        [] => None,
+        [part] => Some(part.decoded().ok_or(KeyFault::Unknown)?),
+        _ => return Err(KeyFault::Ambiguous),
+    };
+    let in_header = in_header.filter(|key| !key.is_empty()).map(Cow::Borrowed);
+    let in_query = in_query.filter(|key| !key.is_empty());
+    match (in_header, in_query) {
+        (Some(one), Some(other)) if one != other => Err(KeyFault::Ambiguous),
+        (Some(key), _) | (None, Some(key)) => Ok(Some(key)),
+        (None, None) => Ok(None),
+    }
+}
+
+/// A key that an Authorization header carries. Envoy joins two such headers with a comma, which no
+/// bearer token has. Another scheme carries no key.
+fn bearer(value: &[u8]) -> Result<Option<&[u8]>, KeyFault> {
+    let mut halves = value.trim_ascii().splitn(2, |b| *b == b' ');
+    if !halves.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer")) {
+        return Ok(None);
+    }
+    match halves.next().map(<[u8]>::trim_ascii) {
+        Some(key) if key.contains(&b',') => Err(KeyFault::Ambiguous),
+        key => Ok(key),
+    }
+}
