@@ -11,7 +11,7 @@ const STATUS: usize = 12;
 const CONNECTIONS: usize = 16;
 
 /// What the callers send; the upstream sees another key.
-const CALLER_KEY: &str = "unlimited-demo-key";
+pub const CALLER_KEY: &str = "unlimited-demo-key";
 const JOB: &str = "c6a4b57d0f3e4e0f9d1c2b3a49586770";
 const RRS_BODY: &str = r#"{"Inputs":{"input1":{"ColumnNames":["Col2"],"Values":[["This is a good day"]]}},"GlobalParameters":{}}"#;
 const BES_BODY: &str = r#"{"Input":{"ConnectionString":"DefaultEndpointsProtocol=https;AccountName=demo","RelativeLocation":"/demo/in.csv"},"Outputs":{},"GlobalParameters":{}}"#;

@@ -6,11 +6,13 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::load::Service;
+use crate::load::{CALLER_KEY, Service};
 use crate::upstream::KEY;
 
 /// Where the key of every backend stands in Envoy's environment, of the shipped policy's too.
 pub const KEY_VARIABLE: &str = "AZUREML_DEMO_KEY";
+
+const SUBSCRIPTIONS: usize = 10;
 
 /// Services in workspaces of five, named as AzureML names them.
 pub fn services(count: usize) -> Vec<Service> {
@@ -27,7 +29,15 @@ pub fn serving(root: &Path, upstream: &str, services: &[Service]) -> Result<Stri
     let api = policy.pointer_mut("/apis/0").ok_or("the shipped policy has no API")?;
     api["serviceUrl"] = json!(format!("http://{upstream}"));
     api["backends"] = services.iter().map(backend).collect();
+    api["subscriptionRequired"] = json!(true);
+    policy["subscriptions"] = (0..SUBSCRIPTIONS).map(subscription).collect();
     render(&policy)
+}
+
+/// The callers use the first; the others make the table more than one row.
+fn subscription(n: usize) -> Value {
+    let key = if n == 0 { CALLER_KEY.to_owned() } else { format!("{CALLER_KEY}-{n}") };
+    json!({ "name": format!("bench-{n}"), "scope": "/apis", "primaryKey": { "value": key } })
 }
 
 /// The shipped policy at another path: it lets the calls pass, as in front of a sidecar's own routes.
