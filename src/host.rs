@@ -12,7 +12,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 
-use crate::decide::{self, Edit, Labels, Reply, Request, Step, decide};
+use crate::decide::{self, Charge, Edit, Labels, Reply, Request, Step, decide};
 use crate::policy::problem::Severity;
 use crate::policy::{Policy, compile};
 
@@ -24,6 +24,11 @@ mod entry {
         proxy_wasm::set_root_context(|_| Box::new(super::Gateway::default()));
     }}
 }
+
+/// How often a swap is tried against other workers before the call is refused.
+const MOST_SWAPS: u32 = 100;
+/// The version by which a swap succeeds only where nothing is.
+const ABSENT: u32 = u32::MAX;
 
 /// One configuration of the filter, in one worker's VM.
 #[derive(Default)]
@@ -91,25 +96,8 @@ impl HttpContext for Exchange {
         };
         #[cfg(feature = "panic-on-request")]
         panic_if_marked(&headers);
-        let edit = |edits: Vec<Edit<'_>>, labels| {
-            tell(labels);
-            edits.iter().for_each(|edit| apply(MapType::HttpRequestHeaders, edit));
-        };
-        self.state = match decide(&self.policy, &Request::read(&headers), now()) {
-            Step::Reply(reply, labels) => {
-                tell(labels);
-                send(&reply);
-                State::Answered
-            }
-            Step::Forward(edits, labels) => {
-                edit(edits, labels);
-                State::Forwarded
-            }
-            Step::Continue(edits, labels) => {
-                edit(edits, labels);
-                State::Continued
-            }
-        };
+        let step = decide(&self.policy, &Request::read(&headers), now());
+        self.state = carry_out(step);
         match self.state {
             State::Forwarded | State::Continued => Action::Continue,
             State::Undecided | State::Answered => Action::Pause,
@@ -141,6 +129,46 @@ fn panic_if_marked(headers: &[(String, Vec<u8>)]) {
     }
 }
 
+fn carry_out(step: Step<'_>) -> State {
+    let edit = |edits: Vec<Edit<'_>>, labels| {
+        tell(labels);
+        edits.iter().for_each(|edit| apply(MapType::HttpRequestHeaders, edit));
+    };
+    match step {
+        Step::Reply(reply, labels) => {
+            tell(labels);
+            send(&reply);
+            State::Answered
+        }
+        Step::Charge(charge) => carry_out(settle(charge)),
+        Step::Forward(edits, labels) => {
+            edit(edits, labels);
+            State::Forwarded
+        }
+        Step::Continue(edits, labels) => {
+            edit(edits, labels);
+            State::Continued
+        }
+    }
+}
+
+/// Swaps the subscription's slot, which all workers share, for what the call makes of it. A slot
+/// that is not there is made by a swap too: of two workers that do, one is too late.
+fn settle(charge: Charge<'_>) -> Step<'_> {
+    for _ in 0..MOST_SWAPS {
+        let Ok((observed, version)) = hostcalls::get_shared_data(charge.slot()) else { break };
+        let content = match charge.settle(observed.as_deref()) {
+            Ok(content) => content,
+            Err(refused) => return refused,
+        };
+        let version = version.unwrap_or(ABSENT);
+        if hostcalls::set_shared_data(charge.slot(), Some(&content), Some(version)).is_ok() {
+            return charge.charged();
+        }
+    }
+    charge.contended()
+}
+
 /// Sets the filter state that access log and statistics read.
 fn tell(labels: Labels<'_>) {
     let set = |key, value: &str| {
@@ -158,12 +186,12 @@ fn tell(labels: Labels<'_>) {
     set("gateway.outcome", labels.outcome);
 }
 
-/// Seconds since 1970.
+/// Milliseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "only the core has no clock")]
-fn now() -> i64 {
+fn now() -> u64 {
     let time = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs().try_into().unwrap_or(i64::MAX)
+    since.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 fn send(reply: &Reply) {

@@ -37,6 +37,7 @@ impl ErrorBody<'_> {
         let (class, about) = match self.status {
             401 | 403 => ("Unauthorized", "Request is unauthorized to access resource."),
             404 => ("NotFound", "Resource not found."),
+            429 | 503 => ("ServiceUnavailable", "Service is temporarily unavailable."),
             405 => ("InvalidOperation", "The request is invalid in the current context."),
             _ => ("BadArgument", "Invalid argument provided."),
         };

@@ -8,9 +8,11 @@
 
 mod edit;
 mod error_format;
+pub mod limits;
 pub mod query;
 pub mod refusal;
 pub mod route;
+mod slot;
 pub mod subscription;
 pub mod view;
 
@@ -22,6 +24,7 @@ pub use edit::{Edit, trailers};
 pub use view::{Headers, Request};
 
 use edit::SentQuery;
+use limits::Plan;
 use query::Query;
 use refusal::{CredentialFault, Refusal};
 use route::Refused;
@@ -32,10 +35,58 @@ use subscription::Caller;
 pub enum Step<'p> {
     /// Answer it here.
     Reply(Reply, Labels<'p>),
+    /// A call that has limits: charge it first.
+    Charge(Box<Charge<'p>>),
     /// A call: edit it and send it to its backend.
     Forward(Vec<Edit<'p>>, Labels<'p>),
     /// No call of any API: edit out what is the gateway's own and let it go on.
     Continue(Vec<Edit<'p>>, Labels<'p>),
+}
+
+/// A call that goes on if its limits admit it.
+///
+/// The host reads the slot, has it judged, and swaps it for what [`Charge::settle`] gives, as long
+/// as nobody was faster.
+#[derive(Debug)]
+pub struct Charge<'p> {
+    slot: String,
+    plan: Plan<'p>,
+    edits: Vec<Edit<'p>>,
+    labels: Labels<'p>,
+    api: &'p Api,
+    operation: &'p Operation,
+}
+
+impl<'p> Charge<'p> {
+    /// The name under which the subscription's limits are remembered.
+    pub fn slot(&self) -> &str {
+        &self.slot
+    }
+
+    /// The slot's new content; or the refusal, and nothing is charged.
+    pub fn settle(&self, observed: Option<&[u8]>) -> Result<Vec<u8>, Step<'p>> {
+        self.plan.settle(observed).map_err(|exceeded| self.refuse(Refusal::Exceeded(exceeded)))
+    }
+
+    /// The slot was swapped: the call is charged.
+    pub fn charged(self) -> Step<'p> {
+        Step::Forward(self.edits, self.labels)
+    }
+
+    /// Others were faster, again and again. It is refused, since it could not be charged.
+    pub fn contended(&self) -> Step<'p> {
+        self.refuse(Refusal::Contended)
+    }
+
+    fn refuse(&self, refusal: Refusal<'p>) -> Step<'p> {
+        let refused = Refused { refusal, operation: Some(self.operation) };
+        match refuse(Some(self.api), refused) {
+            Step::Reply(reply, labels) => {
+                Step::Reply(reply, Labels { subscription: self.labels.subscription, ..labels })
+            }
+            other => other,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,8 +112,8 @@ pub const UNTOUCHED: &str = "untouched";
 
 /// Decides what becomes of a request.
 ///
-/// `now` is in seconds since 1970.
-pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>, now: i64) -> Step<'p> {
+/// `now` is in milliseconds since 1970.
+pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>, now: u64) -> Step<'p> {
     let Some((api, rest)) = policy.api_at(request.path) else {
         return unmatched(policy, request);
     };
@@ -79,7 +130,12 @@ pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>, now: i64) -> Step<'
                 subscription: caller.subscription().map(|subscription| &*subscription.name),
                 outcome: FORWARDED,
             };
-            Step::Forward(edits, labels)
+            match caller.plan(policy, api, operation, now) {
+                None => Step::Forward(edits, labels),
+                Some((slot, plan)) => {
+                    Step::Charge(Box::new(Charge { slot, plan, edits, labels, api, operation }))
+                }
+            }
         }
         Err(refused) => refuse(Some(api), refused),
     }
@@ -98,7 +154,7 @@ fn call<'p>(
     api: &'p Api,
     rest: &[u8],
     request: &Request<'_>,
-    now: i64,
+    now: u64,
 ) -> Result<Call<'p>, Refused<'p>> {
     // 1. Canonical or refused.
     uri::check_path(request.path).map_err(Refusal::Path)?;

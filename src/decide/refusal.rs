@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use crate::policy::limit::Kind;
 use crate::policy::parameter::Rule;
 use crate::policy::{Compatibility, ErrorFormat, Protocol, REFUSAL_HEADER};
 use crate::uri::PathFault;
 
 use super::Reply;
 use super::error_format::ErrorBody;
+use super::limits::Exceeded;
 use super::query::QueryFault;
 use super::subscription::KeyFault;
 
@@ -30,6 +32,10 @@ pub enum Refusal<'p> {
     UnknownParameter(Vec<&'p str>),
     /// The subscription key; with the challenge that says where it belongs.
     Key(KeyFault, String),
+    /// A rate limit or a quota.
+    Exceeded(Exceeded),
+    /// The call could not be charged, as others were faster.
+    Contended,
     /// The backend takes the caller's own credential.
     Credential(CredentialFault),
     /// The operation is known, but no backend matches its parameters.
@@ -135,6 +141,7 @@ impl<'p> Refusal<'p> {
             | Self::ReservedParameter(_) => "InvalidQueryParameter",
             Self::Parameter(..) => "BadParameterValue",
             Self::Key(..) | Self::Credential(_) => "ScoreRequestUnauthorized",
+            Self::Exceeded(_) | Self::Contended => "RequestThrottled",
             Self::Upgrade => "UpgradeRefused",
             Self::Protocol(_) => "ProtocolRefused",
             Self::Method(_) => "MethodNotAllowed",
@@ -158,6 +165,34 @@ impl<'p> Refusal<'p> {
             Self::Unmatched => row(404, "unmatched", "Resource not found"),
             Self::NoOperation => row(404, "operation_not_found", "Resource not found"),
             Self::NoBackend => row(404, "no_backend", "No backend serves this resource"),
+            Self::Exceeded(Exceeded { kind, seconds }) => {
+                let header = Some(("retry-after", seconds.to_string().into()));
+                match kind {
+                    Kind::Rate => Row {
+                        header,
+                        ..told(
+                            429,
+                            "rate_limit_exceeded",
+                            format!("Rate limit is exceeded. Try again in {seconds} seconds."),
+                        )
+                    },
+                    Kind::Quota => Row {
+                        header,
+                        ..told(
+                            403,
+                            "quota_exceeded",
+                            format!(
+                                "Out of call volume quota. Quota will be replenished in {}.",
+                                time_span(*seconds)
+                            ),
+                        )
+                    },
+                }
+            }
+            Self::Contended => Row {
+                header: Some(("retry-after", "1".into())),
+                ..row(503, "limit_contended", "Too many calls at once. Try again.")
+            },
             Self::Key(KeyFault::Ambiguous, _) => row(
                 400,
                 "subscription_key_repeated",
@@ -257,6 +292,16 @@ impl<'p> Refusal<'p> {
     }
 }
 
+/// As .NET writes a time span: `hh:mm:ss`, from a day on `d.hh:mm:ss`.
+fn time_span(seconds: u64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
+    match days {
+        0 => format!("{hours:02}:{minutes:02}:{seconds:02}"),
+        _ => format!("{days}.{hours:02}:{minutes:02}:{seconds:02}"),
+    }
+}
+
 fn key_code(fault: KeyFault) -> &'static str {
     match fault {
         KeyFault::Missing => "subscription_key_missing",
@@ -321,6 +366,34 @@ mod tests {
         let reply = Refusal::NoOperation.reply(ErrorFormat::Apim);
         assert_eq!(reply.body, br#"{ "statusCode": 404, "message": "Resource not found" }"#);
         assert_eq!(reply.body.len(), 54);
+    }
+
+    #[test]
+    fn a_limit_has_api_managements_bodies_and_says_when_to_come_back() {
+        for (kind, seconds, status, body) in [
+            (
+                Kind::Rate,
+                57,
+                429,
+                r#"{ "statusCode": 429, "message": "Rate limit is exceeded. Try again in 57 seconds." }"#,
+            ),
+            (
+                Kind::Quota,
+                1802,
+                403,
+                r#"{ "statusCode": 403, "message": "Out of call volume quota. Quota will be replenished in 00:30:02." }"#,
+            ),
+            (
+                Kind::Quota,
+                442_991,
+                403,
+                r#"{ "statusCode": 403, "message": "Out of call volume quota. Quota will be replenished in 5.03:03:11." }"#,
+            ),
+        ] {
+            let reply = Refusal::Exceeded(Exceeded { kind, seconds }).reply(ErrorFormat::Apim);
+            assert_eq!((reply.status, reply.body), (status, body.as_bytes().to_vec()));
+            assert!(reply.headers.contains(&("retry-after", seconds.to_string())));
+        }
     }
 
     #[test]

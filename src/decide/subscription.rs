@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 
 use crate::policy::config::SubscriptionState;
-use crate::policy::subscription::Subscription;
-use crate::policy::{Api, Policy, Protocol};
+use crate::policy::subscription::{Scope, Subscription};
+use crate::policy::{Api, Operation, Policy, Protocol};
 
+use super::limits::Plan;
 use super::query::Part;
 use super::refusal::Refusal;
 use super::view::{Headers, Request};
@@ -39,16 +40,39 @@ impl<'p> Caller<'p> {
     pub fn subscription(&self) -> Option<&'p Subscription> {
         self.subscription
     }
+
+    /// What a call of this caller's is charged to, and where that is remembered. Without a
+    /// subscription there is nobody to charge; a product's limits are for those who came by it.
+    pub(super) fn plan(
+        &self,
+        policy: &'p Policy,
+        api: &'p Api,
+        operation: &'p Operation,
+        now: u64,
+    ) -> Option<(String, Plan<'p>)> {
+        let subscription = self.subscription?;
+        let product = match subscription.scope {
+            Scope::Product(place) => policy.products.get(place),
+            Scope::Api(_) | Scope::All => None,
+        };
+        let limits = product.map(|product| product.limits.as_slice()).unwrap_or_default().iter();
+        let limits: Vec<_> = limits.chain(&api.rate_limit).chain(&operation.rate_limit).collect();
+        if limits.is_empty() {
+            return None;
+        }
+        let anchor = subscription.start.unwrap_or(0).max(0).unsigned_abs().saturating_mul(1000);
+        Some((format!("limits/{}", subscription.name), Plan::new(limits, anchor, now)))
+    }
 }
 
-/// Judges the caller. `in_query` is what the query had under the key's name; `now` is in seconds
-/// since 1970.
+/// Judges the caller. `in_query` is what the query had under the key's name; `now` is in
+/// milliseconds since 1970.
 pub(super) fn identify<'p>(
     policy: &'p Policy,
     api: &'p Api,
     request: &Request<'_>,
     in_query: &[Part<'_>],
-    now: i64,
+    now: u64,
 ) -> Result<Caller<'p>, Refusal<'p>> {
     let refuse = |fault| Refusal::Key(fault, challenge(api, request));
     let key = key(api, request.headers, in_query).map_err(refuse)?;
@@ -61,7 +85,7 @@ pub(super) fn identify<'p>(
     };
     let subscription =
         policy.subscriptions.by_key(&key).ok_or_else(|| refuse(KeyFault::Unknown))?;
-    judge(policy, api, subscription, now).map_err(refuse)?;
+    judge(policy, api, subscription, seconds(now)).map_err(refuse)?;
     Ok(Caller { subscription: Some(subscription) })
 }
 
@@ -77,6 +101,10 @@ fn challenge(api: &Api, request: &Request<'_>) -> String {
     format!(
         "AzureApiManagementKey realm=\"{scheme}://{host}/{path}\",name=\"{name}\",type=\"header\""
     )
+}
+
+fn seconds(milliseconds: u64) -> i64 {
+    i64::try_from(milliseconds / 1000).unwrap_or(i64::MAX)
 }
 
 fn judge(

@@ -40,7 +40,7 @@ pub struct PolicyConfig<'a> {
     pub portal: Option<&'a RawValue>,
     /// Groups of APIs that are subscribed to together.
     #[serde(borrow, default)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<ProductConfig<'_>>"))]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<ProductConfig>"))]
     pub products: Vec<&'a RawValue>,
     /// Who may call, by key.
     #[serde(borrow, default)]
@@ -87,10 +87,9 @@ pub struct ApiConfig<'a> {
     /// `apim` answers 404 to all three, as API Management does.
     #[serde(default)]
     pub compatibility: Compatibility,
-    /// Reserved: calls a subscription may make.
-    #[serde(borrow)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
-    pub rate_limit: Option<&'a RawValue>,
+    /// Calls of this API that a subscription may make.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<LimitConfig>"))]
+    pub rate_limit: Option<Object<LimitConfig>>,
     #[serde(borrow)]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<OperationConfig<'_>>"))]
     pub operations: Vec<&'a RawValue>,
@@ -161,10 +160,9 @@ pub struct OperationConfig<'a> {
     /// The backend's template, of the same parameters. Absent: the path as it was sent. Query
     /// parameters that `urlTemplate` does not name are kept.
     pub rewrite_uri: Option<String>,
-    /// Reserved: calls a subscription may make.
-    #[serde(borrow)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
-    pub rate_limit: Option<&'a RawValue>,
+    /// Calls of this operation that a subscription may make.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<LimitConfig>"))]
+    pub rate_limit: Option<Object<LimitConfig>>,
     /// `shadow` is reserved.
     pub mode: Option<Mode>,
     /// An example request, for documentation.
@@ -306,21 +304,30 @@ enum SecretConfig {
 #[derive(Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ProductConfig<'a> {
+pub struct ProductConfig {
     /// The product's identifier, a label in logs and statistics.
     pub name: String,
     pub display_name: Option<String>,
     pub description: Option<String>,
     /// The names of its APIs.
     pub apis: Vec<String>,
-    /// Reserved: calls a subscription may make.
-    #[serde(borrow)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
-    pub rate_limit: Option<&'a RawValue>,
-    /// Reserved: calls a subscription may make.
-    #[serde(borrow)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
-    pub quota: Option<&'a RawValue>,
+    /// Calls that each subscription of the product may make in any span of the period.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<LimitConfig>"))]
+    pub rate_limit: Option<Object<LimitConfig>>,
+    /// Calls that each subscription of the product may make in a period, counted from its
+    /// startDate, without one from 1970 on.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<LimitConfig>"))]
+    pub quota: Option<Object<LimitConfig>>,
+}
+
+/// So many calls in so many seconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct LimitConfig {
+    pub calls: u64,
+    /// In seconds.
+    pub renewal_period: u64,
 }
 
 /// A subscription: one or two keys, and what they open.

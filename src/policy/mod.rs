@@ -10,6 +10,7 @@
 pub mod backend;
 pub mod compile;
 pub mod config;
+pub mod limit;
 pub(crate) mod overlap;
 pub mod parameter;
 pub mod problem;
@@ -25,6 +26,7 @@ pub use compile::{Compiled, compile};
 pub use config::{Compatibility, ErrorFormat, ExtraQueryParameters, Protocol, Unmatched};
 
 use backend::{Backends, SlotTable};
+use limit::Limit;
 use parameter::Parameter;
 use routes::Routes;
 use subscription::{Product, Scope, Subscriptions};
@@ -66,6 +68,7 @@ pub struct Api {
     pub key_names: KeyNames,
     pub compatibility: Compatibility,
     pub error_format: ErrorFormat,
+    pub rate_limit: Option<Limit>,
     pub operations: Vec<Operation>,
     pub(crate) routes: Routes,
     pub backends: Backends,
@@ -108,6 +111,7 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     pub specificity: Specificity,
     pub extra_query: ExtraQueryParameters,
+    pub rate_limit: Option<Limit>,
     /// The backend's template, in the same slots.
     pub rewrite: Option<Template>,
     /// The API's backend tables that this operation's parameters can look into, in order.

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::config::SubscriptionState;
+use super::limit::Limit;
 
 /// SHA-256 of a subscription key. The key itself is nowhere in a policy.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -16,6 +17,7 @@ pub struct Product {
     pub name: Box<str>,
     /// Places of its APIs in the policy.
     pub apis: Vec<usize>,
+    pub limits: Vec<Limit>,
 }
 
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use crate::format::{Case, CaseFile, CaseRequest, bytes};
 use crate::outcome::{Headers, Outcome};
 
 /// 2026-11-22; the dates of the cases lie years around it, so that Envoy's clock judges alike.
-const NOW: i64 = 1_795_305_600;
+const NOW: u64 = 1_795_305_600_000;
 
 pub fn run(file: &CaseFile, case: &Case) -> Result<(), String> {
     let environment =
@@ -15,7 +15,16 @@ pub fn run(file: &CaseFile, case: &Case) -> Result<(), String> {
     let compiled = compile(file.policy_text().as_bytes(), &environment);
     let policy = compiled.policy.ok_or_else(|| format!("{:?}", compiled.problems))?;
     let headers = head(&case.request);
-    let outcome = match decide(&policy, &Request::read(&headers), NOW) {
+    let step = match decide(&policy, &Request::read(&headers), NOW) {
+        // As if it were the subscription's first call; sequences of calls are in tests/limits.
+        Step::Charge(charge) => match charge.settle(None) {
+            Ok(_) => charge.charged(),
+            Err(refused) => refused,
+        },
+        step => step,
+    };
+    let outcome = match step {
+        Step::Charge(_) => return Err("charged twice".into()),
         Step::Reply(reply, _) => Outcome::Answered {
             status: reply.status,
             headers: reply.headers.into_iter().map(|(n, v)| (n.to_owned(), v.into())).collect(),

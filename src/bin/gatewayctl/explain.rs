@@ -22,7 +22,16 @@ pub(crate) fn run(
     let headers = head(method, url, headers)?;
     let request = Request::read(&headers);
     candidates(policy, &request);
-    match decide(policy, &request, now()) {
+    // As if it were the subscription's first call.
+    let step = match decide(policy, &request, now()) {
+        Step::Charge(charge) => match charge.settle(None) {
+            Ok(_) => charge.charged(),
+            Err(refused) => refused,
+        },
+        step => step,
+    };
+    match step {
+        Step::Charge(_) => {}
         Step::Reply(reply, labels) => {
             println!("refused: {} {}", reply.status, labels.outcome);
             for (name, value) in &reply.headers {
@@ -42,9 +51,9 @@ pub(crate) fn run(
 }
 
 #[expect(clippy::disallowed_methods, reason = "only the core has no clock")]
-fn now() -> i64 {
+fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs().try_into().unwrap_or(i64::MAX)
+    since.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 /// Says of every operation of the API whether it matches, and if not, why.

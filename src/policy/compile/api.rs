@@ -2,13 +2,14 @@
 
 use crate::policy::backend::{Backend, BaseUrl, Credentials};
 use crate::policy::config::{ApiConfig, KeyNamesConfig, Protocol};
+use crate::policy::limit::{Kind, Limit};
 use crate::policy::overlap;
 use crate::policy::problem::{JsonPath, Problems};
 use crate::policy::read;
 use crate::policy::routes::Routes;
 use crate::policy::{Api, HeaderName, KeyNames, Operation};
 
-use super::{Environment, NAME_RULE, backend, is_name, operation, unsupported};
+use super::{Environment, NAME_RULE, backend, is_name, operation};
 
 pub(super) fn compile(
     config: &ApiConfig<'_>,
@@ -25,7 +26,13 @@ pub(super) fn compile(
             "must be one or more segments of letters, digits and -._~, without \"/\" at its ends",
         );
     }
-    refuse_unsupported(config, path, problems);
+    let rate_limit = Limit::compile(
+        config.rate_limit.as_ref().map(|o| &o.0),
+        Kind::Rate,
+        &format!("api/{}", config.name),
+        &path.key("rateLimit"),
+        problems,
+    );
     let protocols = config.protocols.clone().unwrap_or_else(|| vec![Protocol::Https]);
     if protocols.is_empty() {
         problems.error(&path.key("protocols"), "must list \"http\", \"https\" or both");
@@ -67,16 +74,11 @@ pub(super) fn compile(
         key_names,
         compatibility: config.compatibility,
         error_format: config.error_format,
+        rate_limit,
         operations,
         routes,
         backends,
     })
-}
-
-fn refuse_unsupported(config: &ApiConfig<'_>, path: &JsonPath, problems: &mut Problems) {
-    if config.rate_limit.is_some() {
-        unsupported(&path.key("rateLimit"), problems);
-    }
 }
 
 fn key_names(
@@ -112,10 +114,11 @@ fn operations(
         problems.error(&path, "must have at least one operation");
     }
     let mut operations: Vec<(usize, Operation)> = Vec::new();
+    let api = config.name.as_str();
     for (i, raw) in config.operations.iter().enumerate() {
         let path = path.index(i);
         let Some(config) = read::object(raw, &path, problems) else { continue };
-        let Some(operation) = operation::compile(&config, &path, key_names, problems) else {
+        let Some(operation) = operation::compile(&config, api, &path, key_names, problems) else {
             continue;
         };
         operations.push((i, operation));

@@ -1,16 +1,18 @@
 //! Compiles one operation: its template, its parameters, and its rewrite.
 
 use crate::policy::config::{Mode, OperationConfig, ParameterConfig, ParameterType};
+use crate::policy::limit::{Kind, Limit};
 use crate::policy::parameter::{Parameter, Rule};
 use crate::policy::problem::{JsonPath, Problems};
 use crate::policy::read;
 use crate::policy::template::{Condition, Expect, Place, Slot, Template};
 use crate::policy::{KeyNames, Operation};
 
-use super::{NAME_RULE, is_name, unsupported};
+use super::{NAME_RULE, is_name};
 
 pub(super) fn compile(
     config: &OperationConfig<'_>,
+    api: &str,
     path: &JsonPath,
     key_names: Option<&KeyNames>,
     problems: &mut Problems,
@@ -29,9 +31,13 @@ pub(super) fn compile(
             format!("must not be {method}: the gateway never passes it on"),
         );
     }
-    if config.rate_limit.is_some() {
-        unsupported(&path.key("rateLimit"), problems);
-    }
+    let rate_limit = Limit::compile(
+        config.rate_limit.as_ref().map(|o| &o.0),
+        Kind::Rate,
+        &format!("api/{api}/{}", config.name),
+        &path.key("rateLimit"),
+        problems,
+    );
     if config.mode == Some(Mode::Shadow) {
         problems.error(&path.key("mode"), "must be \"enforce\": this version has no other");
     }
@@ -91,6 +97,7 @@ pub(super) fn compile(
         parameters,
         specificity,
         extra_query: config.extra_query_parameters,
+        rate_limit,
         rewrite,
         backend_tables: Vec::new(),
     })

@@ -8,11 +8,12 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::policy::Api;
 use crate::policy::config::{PolicyConfig, ProductConfig, SubscriptionConfig};
+use crate::policy::limit::{Kind, Limit};
 use crate::policy::problem::{JsonPath, Problems};
 use crate::policy::read;
 use crate::policy::subscription::{KeyHash, Product, Scope, Subscription, Subscriptions};
 
-use super::{NAME_RULE, is_name, unsupported};
+use super::{NAME_RULE, is_name};
 
 const KEY_FORMS: &str = "must be { \"sha256\": HASH }, 64 hexadecimal digits as gatewayctl key hash \
                          prints them, or { \"value\": KEY }";
@@ -76,7 +77,7 @@ fn products(
     let mut products: Vec<Product> = Vec::new();
     for (i, raw) in config.products.iter().enumerate() {
         let path = path.index(i);
-        let Some(config) = read::object::<ProductConfig<'_>>(raw, &path, problems) else {
+        let Some(config) = read::object::<ProductConfig>(raw, &path, problems) else {
             continue;
         };
         if !is_name(&config.name) {
@@ -85,13 +86,15 @@ fn products(
         if products.iter().any(|other| *other.name == *config.name) {
             problems.error(&path.key("name"), "is the name of another product too");
         }
-        for (key, used) in
-            [("rateLimit", config.rate_limit.is_some()), ("quota", config.quota.is_some())]
-        {
-            if used {
-                unsupported(&path.key(key), problems);
-            }
-        }
+        let owner = format!("product/{}", config.name);
+        let limits = [
+            (Kind::Rate, "rateLimit", config.rate_limit.as_ref()),
+            (Kind::Quota, "quota", config.quota.as_ref()),
+        ];
+        let limits = limits.into_iter().filter_map(|(kind, key, limit)| {
+            Limit::compile(limit.map(|o| &o.0), kind, &owner, &path.key(key), problems)
+        });
+        let limits = limits.collect();
         if config.apis.is_empty() {
             problems.error(&path.key("apis"), "must list at least one API");
         }
@@ -105,7 +108,11 @@ fn products(
             }
             place
         });
-        products.push(Product { apis: places.collect(), name: config.name.as_str().into() });
+        products.push(Product {
+            apis: places.collect(),
+            limits,
+            name: config.name.as_str().into(),
+        });
     }
     products
 }

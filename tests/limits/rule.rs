@@ -1,0 +1,212 @@
+//! The rule, held against an oracle that keeps every call.
+
+use azureml_gateway::decide::limits::{Exceeded, Plan};
+use azureml_gateway::policy::limit::{Kind, Limit};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+fn rate(calls: u64, period: u64) -> Limit {
+    Limit { name: "rate".into(), kind: Kind::Rate, calls, period }
+}
+
+fn quota(calls: u64, period: u64) -> Limit {
+    Limit { name: "quota".into(), kind: Kind::Quota, calls, period }
+}
+
+/// A slot, and calls against it at given times.
+#[derive(Default)]
+struct Counter(Option<Vec<u8>>);
+
+impl Counter {
+    fn call(&mut self, limits: &[&Limit], anchor: u64, now: u64) -> Result<(), Exceeded> {
+        let content = Plan::new(limits.to_vec(), anchor, now).settle(self.0.as_deref())?;
+        self.0 = Some(content);
+        Ok(())
+    }
+
+    /// Whether a call would pass, without making it.
+    fn would_admit(&self, limits: &[&Limit], anchor: u64, now: u64) -> bool {
+        Plan::new(limits.to_vec(), anchor, now).settle(self.0.as_deref()).is_ok()
+    }
+}
+
+fn in_window(admitted: &[u64], now: u64, period: u64) -> u64 {
+    admitted.iter().filter(|t| **t + period > now && **t <= now).count() as u64
+}
+
+/// Times that never go back, with bursts and pauses.
+fn arrivals(period: u64) -> impl Strategy<Value = Vec<u64>> {
+    let step = prop_oneof![
+        4 => Just(0u64),
+        4 => 0..period / 8,
+        2 => period / 2..period + 2,
+        1 => period * 2..period * 3
+    ];
+    vec(step, 1..300).prop_map(|steps| {
+        let mut now = 1_700_000_000_000;
+        steps
+            .into_iter()
+            .map(|step| {
+                now += step;
+                now
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn up_to_64_calls_the_rule_is_exact(calls in 1u64..=64, times in arrivals(60_000)) {
+        let limit = rate(calls, 60_000);
+        let (mut counter, mut admitted) = (Counter::default(), Vec::new());
+        for now in times {
+            let expected = in_window(&admitted, now, limit.period) < calls;
+            match counter.call(&[&limit], 0, now) {
+                Ok(()) => {
+                    prop_assert!(expected, "admitted at {now}");
+                    admitted.push(now);
+                }
+                Err(Exceeded { seconds, .. }) => {
+                    prop_assert!(!expected, "refused at {now}");
+                    // Retry-After is right: then it passes, and a second earlier it does not.
+                    let then = now + seconds * 1000;
+                    prop_assert!(counter.would_admit(&[&limit], 0, then));
+                    let before = then - 1001;
+                    prop_assert!(before <= now || !counter.would_admit(&[&limit], 0, before));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn above_64_calls_no_window_has_more_and_none_is_forgotten_too_late(
+        calls in 65u64..200,
+        times in arrivals(6_400),
+    ) {
+        let limit = rate(calls, 6_400);
+        let (mut counter, mut admitted) = (Counter::default(), Vec::new());
+        for now in times {
+            // Each time stands for a burst.
+            for _ in 0..7 {
+                match counter.call(&[&limit], 0, now) {
+                    Ok(()) => {
+                        admitted.push(now);
+                        prop_assert!(in_window(&admitted, now, limit.period) <= calls);
+                    }
+                    Err(Exceeded { seconds, .. }) => {
+                        let long = in_window(&admitted, now, limit.period + limit.period / 64);
+                        prop_assert!(long >= calls, "{long} of {calls} refused at {now}");
+                        prop_assert!(counter.would_admit(&[&limit], 0, now + seconds * 1000));
+                    }
+                }
+            }
+            // At most 65 runs of 24 bytes, and their frame.
+            prop_assert!(counter.0.as_ref().unwrap().len() <= 65 * 24 + 32);
+        }
+    }
+
+    #[test]
+    fn a_quota_counts_fixed_windows_from_its_anchor(
+        calls in 1u64..20,
+        times in arrivals(60_000),
+        anchor in 0u64..200_000,
+    ) {
+        let limit = quota(calls, 60_000);
+        let mut counter = Counter::default();
+        let mut spent = std::collections::BTreeMap::<u64, u64>::new();
+        for now in times {
+            let window = (now - anchor) / limit.period;
+            let count = spent.entry(window).or_default();
+            match counter.call(&[&limit], anchor, now) {
+                Ok(()) => {
+                    prop_assert!(*count < calls);
+                    *count += 1;
+                }
+                Err(Exceeded { seconds, kind }) => {
+                    prop_assert_eq!((*count, kind), (calls, Kind::Quota));
+                    let end = anchor + (window + 1) * limit.period;
+                    prop_assert_eq!(seconds, (end - now).div_ceil(1000).max(1));
+                    prop_assert!(counter.would_admit(&[&limit], anchor, now + seconds * 1000));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn all_are_charged_or_none(times in arrivals(10_000)) {
+        let (rate, quota) = (rate(3, 10_000), quota(7, 100_000));
+        let both = [&rate, &quota];
+        let (mut counter, mut admitted) = (Counter::default(), Vec::new());
+        for now in times {
+            let fits = in_window(&admitted, now, rate.period) < rate.calls
+                && admitted.iter().filter(|t| *t / quota.period == now / quota.period).count() < 7;
+            prop_assert_eq!(counter.call(&both, 0, now).is_ok(), fits);
+            if fits {
+                admitted.push(now);
+            }
+        }
+    }
+
+    /// Whatever the clock does: nothing panics, no window by the clock has more, and after two
+    /// periods of an honest clock a call passes.
+    #[test]
+    fn a_clock_that_jumps_gives_no_calls_away_and_locks_nobody_out(
+        calls in 1u64..80,
+        times in vec(0u64..10_000_000, 1..200),
+    ) {
+        let limit = rate(calls, 60_000);
+        let mut counter = Counter::default();
+        let mut last = 0;
+        for now in times {
+            let _ = counter.call(&[&limit], 0, now);
+            last = now;
+        }
+        prop_assert!(counter.would_admit(&[&limit], 0, last + 2 * limit.period + 1));
+        // A burst at one moment never has more, whatever was before it.
+        let passed = (0..200).filter(|_| counter.call(&[&limit], 0, last).is_ok()).count() as u64;
+        prop_assert!(passed <= calls);
+    }
+
+    #[test]
+    fn a_changed_limit_judges_anew_what_was_kept(
+        first in 1u64..150,
+        second in 1u64..150,
+        made in 0u64..150,
+    ) {
+        let mut counter = Counter::default();
+        let now = 1_700_000_000_000;
+        let admitted = (0..made).filter(|_| counter.call(&[&rate(first, 60_000)], 0, now).is_ok());
+        let kept = admitted.count() as u64;
+        let more = (0..200).filter(|_| counter.call(&[&rate(second, 60_000)], 0, now).is_ok());
+        prop_assert_eq!(more.count() as u64, second.saturating_sub(kept));
+    }
+
+    #[test]
+    fn a_slot_of_any_bytes_is_harmless(bytes in vec(any::<u8>(), 0..200), now in any::<u64>()) {
+        let (rate, quota) = (rate(3, 10_000), quota(7, 100_000));
+        let _ = Plan::new(vec![&rate, &quota], 0, now).settle(Some(&bytes));
+    }
+}
+
+#[test]
+fn what_other_operations_remember_stays_as_long_as_it_counts() {
+    let (one, other) = (rate(1, 60_000), quota(1, 60_000));
+    let mut counter = Counter::default();
+    assert!(counter.call(&[&one], 0, 60_000).is_ok());
+    assert!(counter.call(&[&other], 0, 61_000).is_ok());
+    assert!(counter.call(&[&one], 0, 62_000).is_err());
+    let long = counter.0.as_ref().unwrap().len();
+    assert!(counter.call(&[&other], 0, 600_000).is_ok());
+    assert!(counter.0.as_ref().unwrap().len() < long, "what no longer counts is dropped");
+}
+
+#[test]
+fn of_several_limits_the_longest_wait_is_told() {
+    let (rate, quota) = (rate(1, 60_000), quota(1, 600_000));
+    let mut counter = Counter::default();
+    assert!(counter.call(&[&rate, &quota], 0, 600_000).is_ok());
+    let refused = counter.call(&[&rate, &quota], 0, 601_000).unwrap_err();
+    assert_eq!(refused, Exceeded { kind: Kind::Quota, seconds: 599 });
+}
