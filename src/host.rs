@@ -161,9 +161,9 @@ fn tell(labels: Labels<'_>) {
 /// Seconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "only the core has no clock")]
 fn now() -> i64 {
-    let time = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs().try_into().unwrap_or(i64::MAX)
+    let since = hostcalls::get_current_time().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+    // Without a time, what has an end has ended.
+    since.and_then(|since| since.as_secs().try_into().ok()).unwrap_or(i64::MAX)
 }
 
 fn send(reply: &Reply) {

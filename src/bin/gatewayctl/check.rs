@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use azureml_gateway::policy::backend::Credentials;
+use azureml_gateway::policy::config::SubscriptionState;
 use azureml_gateway::policy::{Api, Policy, Protocol, Unmatched};
 
 use crate::source::Source;
@@ -52,7 +53,10 @@ fn api_summary(policy: &Policy, api: &Api) {
             .subscriptions
             .iter()
             .filter(|subscription| policy.reaches(subscription.scope, api))
-            .map(|subscription| &*subscription.name)
+            .map(|subscription| match subscription.state {
+                SubscriptionState::Active => subscription.name.to_string(),
+                _ => format!("{} (not active)", subscription.name),
+            })
             .collect();
         println!(
             "  subscriptions: {}; key in {} or ?{}=",

@@ -91,6 +91,9 @@ fn key_names(
     if query.is_empty() || !query.bytes().all(name) {
         problems.error(&path.key("query"), "must be letters, digits, \"-\", \"_\" or \".\"");
     }
+    if written.contains('_') {
+        problems.error(&path.key("header"), "must not have \"_\": Envoy refuses such headers");
+    }
     let Some(header) = HeaderName::parse(written).filter(HeaderName::is_for_keys) else {
         problems.error(
             &path.key("header"),
