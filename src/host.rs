@@ -12,7 +12,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 
-use crate::decide::{self, Charge, Edit, Labels, Reply, Request, Step, decide};
+use crate::decide::{self, Charge, Edit, Labels, Reply, Request, Settled, Step, decide};
 use crate::policy::problem::Severity;
 use crate::policy::{Policy, compile};
 
@@ -154,16 +154,25 @@ fn carry_out(step: Step<'_>) -> State {
 
 /// Swaps the subscription's slot, which all workers share, for what the call makes of it. A slot
 /// that is not there is made by a swap too: of two workers that do, one is too late.
-fn settle(charge: Charge<'_>) -> Step<'_> {
+fn settle(charge: Box<Charge<'_>>) -> Step<'_> {
     for _ in 0..MOST_SWAPS {
         let Ok((observed, version)) = hostcalls::get_shared_data(charge.slot()) else { break };
-        let content = match charge.settle(observed.as_deref()) {
-            Ok(content) => content,
-            Err(refused) => return refused,
+        let swap = |content: &[u8]| {
+            let version = Some(version.unwrap_or(ABSENT));
+            hostcalls::set_shared_data(charge.slot(), Some(content), version).is_ok()
         };
-        let version = version.unwrap_or(ABSENT);
-        if hostcalls::set_shared_data(charge.slot(), Some(&content), Some(version)).is_ok() {
-            return charge.charged();
+        match charge.settle(observed.as_deref()) {
+            Settled::Admitted(content) => {
+                if swap(&content) {
+                    return charge.charged();
+                }
+            }
+            Settled::Refused(refused, None) => return refused,
+            Settled::Refused(refused, Some(content)) => {
+                if swap(&content) {
+                    return refused;
+                }
+            }
         }
     }
     charge.contended()
@@ -189,9 +198,9 @@ fn tell(labels: Labels<'_>) {
 /// Milliseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "only the core has no clock")]
 fn now() -> u64 {
-    let time = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_millis().try_into().unwrap_or(u64::MAX)
+    let since = hostcalls::get_current_time().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+    // Without a time, what has an end has ended.
+    since.and_then(|since| since.as_millis().try_into().ok()).unwrap_or(u64::MAX)
 }
 
 fn send(reply: &Reply) {

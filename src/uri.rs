@@ -27,6 +27,9 @@ pub struct Authority<'a> {
     pub port: Option<u16>,
 }
 
+/// RFC 1035.
+const LONGEST_NAME: usize = 253;
+
 /// What stays as it is in an escaped query value or path segment: RFC 3986 `unreserved`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -132,6 +135,9 @@ impl<'a> Authority<'a> {
                     None => (text, None),
                 };
                 let name = host.strip_suffix('.').unwrap_or(host);
+                if name.len() > LONGEST_NAME {
+                    return None;
+                }
                 let valid = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
                 if !name.split('.').all(|label| !label.is_empty() && label.bytes().all(valid)) {
                     return None;

@@ -43,7 +43,10 @@ fn check_says_what_is_guarded_what_is_open_and_which_secrets_are_missing() {
     assert!(run.success, "{}", run.err);
     for line in [
         "API azureml-demo: /azureml-demo over http and https",
-        "OPEN: no subscription is asked for",
+        "subscriptions: starter-demo, unlimited-demo; key in Ocp-Apim-Subscription-Key",
+        "rate limit: 5 calls in 60 s for each subscription",
+        "quota: 100 calls in 604800 s for each subscription",
+        "a restart begins anew, replicas count alone",
         "guarded: 5 operations",
         "(bes-delete)",
         "http://127.0.0.1:9080 by cluster gateway-http, key in authorization",
@@ -83,22 +86,23 @@ fn check_prints_every_problem_and_fails() {
 #[test]
 fn explain_says_which_operation_matched_and_what_goes_to_the_backend() {
     let url = format!("http://gw/azureml-demo{SERVICE}/jobs/7?api-version=2.0");
-    let run = gatewayctl(
-        &["explain", DEMO, "GET", &url, "-H", "Authorization: Bearer own"],
-        Some("s3cret"),
-    );
+    let key = "Ocp-Apim-Subscription-Key: starter-demo-key";
+    let own = "Authorization: Bearer own";
+    let run = gatewayctl(&["explain", DEMO, "GET", &url, "-H", own, "-H", key], Some("s3cret"));
     assert!(run.success, "{}", run.err);
     for line in [
         "(bes-status): matches: workspace=0123456789abcdef0123456789abcdef,",
         "(bes-delete): no: another method",
         "(rrs-execute): no: another path",
         &format!(":path: {SERVICE}/jobs/7?api-version=2.0\n"),
+        "subscription: starter-demo",
         ":authority: 127.0.0.1:9080",
         "authorization: ***",
     ] {
         assert!(run.out.contains(line), "{line}\n{}", run.out);
     }
-    assert!(!run.out.contains("s3cret") && !run.out.contains("own"), "{}", run.out);
+    assert!(!run.out.contains("s3cret") && !run.out.contains("Bearer own"), "{}", run.out);
+    assert!(!run.out.contains("starter-demo-key"), "{}", run.out);
 }
 
 #[test]
@@ -257,7 +261,6 @@ fn the_schema_refuses_what_is_wrong_by_structure() {
         "credentials-variable-missing",
         "parameter-values-type",
         "product-unknown-api",
-        "product-rate-limit-unsupported",
         "subscription-key-text",
         "subscription-tracing-unsupported",
     ];

@@ -143,7 +143,8 @@ fn no_header_of_a_client_bends_either() {
 fn the_application_calls_a_model_without_holding_its_key() {
     let sidecar = start();
     let target = format!("/azureml-demo{SERVICE}/execute?api-version=2.0");
-    let reply = call(sidecar.outbound, "POST", &target, "");
+    let key = "Ocp-Apim-Subscription-Key: unlimited-demo-key\r\n";
+    let reply = call(sidecar.outbound, "POST", &target, key);
     assert_eq!(reply.status, 400, "the model's own answer to an empty body: {}", reply.text());
     let received = sidecar.model.received();
     assert_eq!(received.len(), 1);

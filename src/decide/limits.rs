@@ -27,6 +27,15 @@ pub struct Plan<'p> {
     now: u64,
 }
 
+/// What becomes of a call, and of the slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// With the slot's new content, in which every limit is charged.
+    Admit(Vec<u8>),
+    /// Nothing is charged. There is new content where the clock was set back.
+    Refuse(Exceeded, Option<Vec<u8>>),
+}
+
 /// A limit that refuses, and for how long if nobody else spends what becomes free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exceeded {
@@ -40,14 +49,16 @@ impl<'p> Plan<'p> {
         Self { limits, anchor, now }
     }
 
-    /// Judges what the slot held. Admitted: the slot's new content, in which every limit is
-    /// charged. Of several limits that refuse, the one with the longest wait is named.
-    pub fn settle(&self, observed: Option<&[u8]>) -> Result<Vec<u8>, Exceeded> {
+    /// Judges what the slot held. Of several limits that refuse, the one with the longest wait is
+    /// named.
+    pub fn settle(&self, observed: Option<&[u8]>) -> Verdict {
         let mut slot = observed.map(Slot::read).unwrap_or_default();
+        let set_back = self.follow_clock(&mut slot);
+        let corrected = set_back.then(|| slot.write());
         let mut longest: Option<(u64, Kind)> = None;
         let mut charged: Vec<Entry> = Vec::new();
         for limit in &self.limits {
-            let kept = slot.take(&limit.name);
+            let kept = slot.take(&limit.name).map(|entry| entry.remembered);
             match self.charge(limit, kept) {
                 Ok(remembered) => charged.push(Entry {
                     name: limit.name.clone(),
@@ -58,37 +69,60 @@ impl<'p> Plan<'p> {
             }
         }
         if let Some((wait, kind)) = longest {
-            return Err(Exceeded { kind, seconds: wait.div_ceil(1000).max(1) });
+            let exceeded = Exceeded { kind, seconds: wait.div_ceil(1000).max(1) };
+            return Verdict::Refuse(exceeded, corrected);
         }
         // What other calls of the subscription are charged to, as long as it counts.
         slot.entries.retain(|entry| entry.ends() > self.now);
         slot.entries.extend(charged);
-        Ok(slot.write())
+        Verdict::Admit(slot.write())
+    }
+
+    /// A stamp ahead of the clock by at most a period is taken as now. If one is by more, the clock
+    /// was set back, and all stamps move to now: that is kept even where the call is refused, or it
+    /// would be so again at each call until the clock is back where it was.
+    fn follow_clock(&self, slot: &mut Slot) -> bool {
+        let now = self.now;
+        let mut any = false;
+        for entry in &mut slot.entries {
+            let latest = now.saturating_add(entry.period);
+            match &mut entry.remembered {
+                Remembered::Runs(runs) => {
+                    let set_back = runs.iter().any(|run| run.last > latest);
+                    for run in runs {
+                        if set_back {
+                            (run.first, run.last) = (now, now);
+                        } else {
+                            run.first = run.first.min(now);
+                            run.last = run.last.min(now);
+                        }
+                    }
+                    any |= set_back;
+                }
+                Remembered::Window { start, .. } if *start > latest => {
+                    *start = now;
+                    any = true;
+                }
+                Remembered::Window { .. } => {}
+            }
+        }
+        any
     }
 
     /// What is remembered after this call; or the time in milliseconds after which it would pass.
-    fn charge(&self, limit: &Limit, kept: Option<Entry>) -> Result<Remembered, u64> {
-        match limit.kind {
-            Kind::Rate => {
-                let runs = match kept.map(|entry| entry.remembered) {
-                    Some(Remembered::Runs(runs)) => runs,
-                    _ => Vec::new(),
-                };
-                self.charge_rate(limit, runs).map(Remembered::Runs)
+    fn charge(&self, limit: &Limit, kept: Option<Remembered>) -> Result<Remembered, u64> {
+        match (limit.kind, kept) {
+            (Kind::Rate, Some(Remembered::Runs(runs))) => self.charge_rate(limit, runs),
+            (Kind::Rate, _) => self.charge_rate(limit, Vec::new()),
+            (Kind::Quota, Some(Remembered::Window { start, calls })) => {
+                self.charge_quota(limit, Some((start, calls)))
             }
-            Kind::Quota => {
-                let window = match kept.map(|entry| entry.remembered) {
-                    Some(Remembered::Window { start, calls }) => Some((start, calls)),
-                    _ => None,
-                };
-                self.charge_quota(limit, window)
-            }
+            (Kind::Quota, _) => self.charge_quota(limit, None),
         }
     }
 
-    fn charge_rate(&self, limit: &Limit, mut runs: Vec<Run>) -> Result<Vec<Run>, u64> {
+    fn charge_rate(&self, limit: &Limit, mut runs: Vec<Run>) -> Result<Remembered, u64> {
         let (now, period) = (self.now, limit.period);
-        self.follow_clock(&mut runs, period);
         runs.retain(|run| run.last.saturating_add(period) > now);
         let remembered: u64 = runs.iter().map(|run| run.calls).sum();
         if remembered >= limit.calls {
@@ -110,22 +144,7 @@ impl<'p> Plan<'p> {
             }
             _ => runs.push(Run { first: now, last: now, calls: 1 }),
         }
-        Ok(runs)
-    }
-
-    /// A stamp ahead of the clock by at most a period is taken as now; if one is by more, the clock
-    /// was set back, and all stamps move to now.
-    fn follow_clock(&self, runs: &mut [Run], period: u64) {
-        let newest = runs.iter().map(|run| run.last).max().unwrap_or(0);
-        let set_back = newest > self.now.saturating_add(period);
-        for run in runs {
-            if set_back {
-                (run.first, run.last) = (self.now, self.now);
-            } else {
-                run.first = run.first.min(self.now);
-                run.last = run.last.min(self.now);
-            }
-        }
+        Ok(Remembered::Runs(runs))
     }
 
     fn charge_quota(&self, limit: &Limit, kept: Option<(u64, u64)>) -> Result<Remembered, u64> {

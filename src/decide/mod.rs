@@ -24,7 +24,7 @@ pub use edit::{Edit, trailers};
 pub use view::{Headers, Request};
 
 use edit::SentQuery;
-use limits::Plan;
+use limits::{Plan, Verdict};
 use query::Query;
 use refusal::{CredentialFault, Refusal};
 use route::Refused;
@@ -57,15 +57,29 @@ pub struct Charge<'p> {
     operation: &'p Operation,
 }
 
+/// What to do with the slot, and then.
+#[derive(Debug)]
+pub enum Settled<'p> {
+    /// Swap it for this; then the call is charged.
+    Admitted(Vec<u8>),
+    /// Swap it for this, if there is anything; then reply.
+    Refused(Step<'p>, Option<Vec<u8>>),
+}
+
 impl<'p> Charge<'p> {
     /// The name under which the subscription's limits are remembered.
     pub fn slot(&self) -> &str {
         &self.slot
     }
 
-    /// The slot's new content; or the refusal, and nothing is charged.
-    pub fn settle(&self, observed: Option<&[u8]>) -> Result<Vec<u8>, Step<'p>> {
-        self.plan.settle(observed).map_err(|exceeded| self.refuse(Refusal::Exceeded(exceeded)))
+    /// Judges what the slot held.
+    pub fn settle(&self, observed: Option<&[u8]>) -> Settled<'p> {
+        match self.plan.settle(observed) {
+            Verdict::Admit(content) => Settled::Admitted(content),
+            Verdict::Refuse(exceeded, content) => {
+                Settled::Refused(self.refuse(Refusal::Exceeded(exceeded)), content)
+            }
+        }
     }
 
     /// The slot was swapped: the call is charged.
@@ -165,13 +179,14 @@ fn call<'p>(
     check_protocol(api, request.protocol())?;
     let mut query = Query::parse(request.query).map_err(Refusal::Query)?;
     let keys = query.take(&api.key_names.query);
-    if keys.len() > 1 {
-        return Err(Refusal::RepeatedParameter(&api.key_names.query).into());
-    }
-    let sent =
-        if keys.is_empty() { SentQuery::Whole(request.query) } else { SentQuery::WithoutKey };
     let found = route::route(api, request.method, rest, &query)?;
     let operation = found.operation;
+    let others = policy.key_queries.iter().filter(|name| !operation.declares(name));
+    let removed = others.map(|name| query.take(name).len()).sum::<usize>();
+    let sent = match removed.saturating_add(keys.len()) {
+        0 => SentQuery::Whole(request.query),
+        _ => SentQuery::WithoutKey,
+    };
     let refused = |refusal| Refused { refusal, operation: Some(operation) };
     // 3. Subscription.
     let caller = subscription::identify(policy, api, request, &keys, now).map_err(refused)?;
@@ -181,7 +196,7 @@ fn call<'p>(
         .choose(&operation.backend_tables, |slot| found.capture(slot).map(|c| &*c.value))
         .ok_or_else(|| refused(Refusal::NoBackend))?;
     if matches!(backend.credentials, Credentials::Caller) {
-        callers_credential(request.headers).map_err(refused)?;
+        callers_credential(policy, request.headers).map_err(refused)?;
     }
     // 6. Forward.
     let path = edit::target(&found, backend, rest, &query, sent).map_err(refused)?;
@@ -205,7 +220,9 @@ fn check_protocol<'p>(api: &Api, protocol: Option<Protocol>) -> Result<(), Refus
 
 /// A caller's own Authorization must be one: Envoy joins several with commas, and where one stands
 /// in a scheme that has none, a backend may take either half.
-fn callers_credential(headers: &Headers) -> Result<(), Refusal<'static>> {
+///
+/// A subscription key of this gateway's is no credential of the backend's, and stays here.
+fn callers_credential(policy: &Policy, headers: &Headers) -> Result<(), Refusal<'static>> {
     let mut lines = headers.iter().filter(|(name, _)| name == "authorization");
     let Some((_, value)) = lines.next().filter(|(_, value)| !value.trim_ascii().is_empty()) else {
         return Err(Refusal::Credential(CredentialFault::Missing));
@@ -214,6 +231,10 @@ fn callers_credential(headers: &Headers) -> Result<(), Refusal<'static>> {
     let plain = [&b"bearer"[..], b"basic"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
     if lines.next().is_some() || (plain && value.contains(&b',')) {
         return Err(Refusal::Credential(CredentialFault::Repeated));
+    }
+    let parameter = value.get(scheme.len()..).unwrap_or_default().trim_ascii();
+    if policy.subscriptions.by_key(parameter).is_some() {
+        return Err(Refusal::Credential(CredentialFault::Missing));
     }
     Ok(())
 }

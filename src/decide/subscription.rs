@@ -142,9 +142,13 @@ fn key<'h>(
         (Some((_, value)), None) => Some(value.trim_ascii()),
         (None, None) => None,
     };
-    let in_query = match in_query {
+    let in_query: Option<Cow<'_, [u8]>> = match in_query {
         [] => None,
-        [part] => Some(part.decoded().ok_or(KeyFault::Unknown)?),
+        [part] => Some(match part.decoded() {
+            Some(key) => Cow::Owned(key.trim_ascii().to_vec()),
+            None if in_header.is_some() => return Err(KeyFault::Ambiguous),
+            None => return Err(KeyFault::Unknown),
+        }),
         _ => return Err(KeyFault::Ambiguous),
     };
     let in_header = in_header.filter(|key| !key.is_empty()).map(Cow::Borrowed);
@@ -159,12 +163,14 @@ fn key<'h>(
 /// A key that an Authorization header carries. Envoy joins two such headers with a comma, which no
 /// bearer token has. Another scheme carries no key.
 fn bearer(value: &[u8]) -> Result<Option<&[u8]>, KeyFault> {
-    let mut halves = value.trim_ascii().splitn(2, |b| *b == b' ');
-    if !halves.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer")) {
-        return Ok(None);
-    }
-    match halves.next().map(<[u8]>::trim_ascii) {
-        Some(key) if key.contains(&b',') => Err(KeyFault::Ambiguous),
-        key => Ok(key),
+    let mut bearers = value.split(|b| *b == b',').map(<[u8]>::trim_ascii).filter_map(|line| {
+        let mut halves = line.splitn(2, |b| *b == b' ');
+        let scheme = halves.next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case(b"bearer").then(|| halves.next().unwrap_or_default())
+    });
+    match bearers.next() {
+        None => Ok(None),
+        Some(_) if value.contains(&b',') => Err(KeyFault::Ambiguous),
+        Some(key) => Ok(Some(key.trim_ascii())),
     }
 }

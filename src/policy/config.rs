@@ -386,15 +386,19 @@ enum KeyConfig {
 impl<'a> PolicyConfig<'a> {
     /// Reads the file's outermost object. A mistake there is a problem, and the APIs are looked at
     /// nevertheless.
-    pub(super) fn read(text: &'a str, problems: &mut Problems) -> Option<Self> {
-        let (path, error) = match read::parse(text) {
-            Ok(config) => return Some(config),
+    ///
+    /// The second value says whether all of it was read.
+    pub(super) fn read(text: &'a str, problems: &mut Problems) -> Option<(Self, bool)> {
+        let (place, error) = match read::parse(text) {
+            Ok(config) => return Some((config, true)),
             Err(mistake) => mistake,
         };
-        let path = JsonPath::default().join(&path);
+        let path = JsonPath::default().join(&place);
         if error.is_data() {
-            problems.error(&path, read::data_message(&error));
-            Self::salvage(text)
+            let message = read::data_message(&error);
+            let keys = place.starts_with("subscriptions");
+            problems.error(&path, if keys { read::unquoted(&message) } else { &message });
+            Self::salvage(text).map(|config| (config, false))
         } else {
             problems.error(&path, format!("is not JSON: {error}"));
             None

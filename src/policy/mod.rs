@@ -56,6 +56,8 @@ pub struct Policy {
     /// A caller's that never reach a backend: those that may carry a credential, and those that
     /// make some servers take another method, path or host than the one that was checked.
     pub removed_headers: Vec<HeaderName>,
+    /// Likewise of the query, but where an operation's template declares one.
+    pub key_queries: Vec<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -74,22 +76,27 @@ pub struct Api {
     pub backends: Backends,
 }
 
-const NOT_FOR_KEYS: [&str; 16] = [
+const NOT_FOR_KEYS: [&str; 21] = [
     "accept",
     "accept-encoding",
+    "accept-language",
     "connection",
     "content-encoding",
     "content-length",
     "content-type",
+    "cookie",
     "expect",
     "forwarded",
     "host",
     "keep-alive",
+    "origin",
     "proxy-connection",
+    "referer",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "user-agent",
     "x-request-id",
 ];
 
@@ -185,6 +192,11 @@ impl Operation {
 
     pub fn slot(&self, name: &str) -> Option<Slot> {
         self.parameters.iter().position(|p| *p.name == *name).map(Slot)
+    }
+
+    /// Whether the template has a query part of this name.
+    pub fn declares(&self, name: &str) -> bool {
+        self.template.query.iter().any(|c| c.name.eq_ignore_ascii_case(name))
     }
 
     /// Whether a request without this query part does not match.

@@ -29,6 +29,32 @@ pub(super) fn object<'a, T: Deserialize<'a>>(
 }
 
 /// A mistake comes with its place inside `text`.
+/// As [`object`], where a key may stand in the wrong place: a message says what is expected, and
+/// not what was found.
+pub(super) fn object_unquoted<'a, T: Deserialize<'a>>(
+    raw: &'a RawValue,
+    path: &JsonPath,
+    problems: &mut Problems,
+) -> Option<T> {
+    match parse(raw.get()) {
+        Ok(value) => Some(value),
+        Err((place, error)) => {
+            let message = data_message(&error);
+            // The place of an unknown field is its name.
+            let known = !message.starts_with("unknown field");
+            let path = if known { path.join(&place) } else { path.clone() };
+            problems.error(&path, unquoted(&message));
+            None
+        }
+    }
+}
+
+/// serde's message from the point on where it no longer quotes.
+pub(super) fn unquoted(message: &str) -> &str {
+    let start = message.rfind("expected ").filter(|_| !message.starts_with("missing field"));
+    start.and_then(|start| message.get(start..)).unwrap_or(message)
+}
+
 pub(super) fn parse<'a, T: Deserialize<'a>>(
     text: &'a str,
 ) -> Result<T, (String, serde_json::Error)> {

@@ -1,6 +1,6 @@
 //! Runs a case against the decision alone, and applies the edits as Envoy would.
 
-use azureml_gateway::decide::{Edit, Request, Step, decide};
+use azureml_gateway::decide::{Edit, Request, Settled, Step, decide};
 use azureml_gateway::policy::{CLUSTER_HEADER, compile};
 
 use crate::format::{Case, CaseFile, CaseRequest, bytes};
@@ -18,8 +18,8 @@ pub fn run(file: &CaseFile, case: &Case) -> Result<(), String> {
     let step = match decide(&policy, &Request::read(&headers), NOW) {
         // As if it were the subscription's first call; sequences of calls are in tests/limits.
         Step::Charge(charge) => match charge.settle(None) {
-            Ok(_) => charge.charged(),
-            Err(refused) => refused,
+            Settled::Admitted(_) => charge.charged(),
+            Settled::Refused(refused, _) => refused,
         },
         step => step,
     };

@@ -6,14 +6,16 @@ use emulator::{Emulator, Received};
 use serde_json::{Value, json};
 use support::{Options, send};
 
-use crate::{Demo, GUIDES_BODY, KEY, SERVICE};
+use crate::{Demo, GUIDES_BODY, KEY, KEY_HEADER, SERVICE};
 
 #[test]
 fn all_five_operations_of_the_guide_pass_from_submit_to_result() {
     let Demo { gateway, emulator } = &Demo::start();
     let demo = |method: &str, rest: &str, body: &str| {
-        let headers = "Authorization: Bearer callers-own\r\nProxy-Authorization: Basic callers-own\r\n\
-                       x-gateway-cluster: callers-own\r\nContent-Type: application/json\r\n";
+        let headers = format!(
+            "Authorization: Bearer callers-own\r\nProxy-Authorization: Basic callers-own\r\n\
+             {KEY_HEADER}\r\nx-gateway-cluster: callers-own\r\nContent-Type: application/json\r\n"
+        );
         let raw = format!(
             "{method} /azureml-demo{SERVICE}{rest} HTTP/1.1\r\nHost: gateway\r\n{headers}\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -89,6 +91,8 @@ fn assert_backend_saw(received: &Received, method: &str, target: &str, emulator:
     assert_eq!(all("authorization"), [format!("Bearer {KEY}")]);
     for (name, value) in &received.headers {
         assert!(!name.starts_with("x-gateway-"), "{name}");
-        assert!(!String::from_utf8_lossy(value).contains("callers-own"), "{name}");
+        let value = String::from_utf8_lossy(value);
+        assert!(!value.contains("callers-own"), "{name}");
+        assert!(!value.contains("unlimited-demo-key"), "{name}");
     }
 }

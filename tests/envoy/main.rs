@@ -19,6 +19,9 @@ const SERVICE: &str =
     "/workspaces/0123456789abcdef0123456789abcdef/services/fedcba9876543210fedcba9876543210";
 const GUIDES_BODY: &str = r#"{"Inputs":{"input1":{"ColumnNames":["Col2"],"Values":[["This is a good day"]]}},"GlobalParameters":{}}"#;
 
+/// A key of the shipped policy, without limits.
+const KEY_HEADER: &str = "Ocp-Apim-Subscription-Key: unlimited-demo-key";
+
 /// The shipped policy in front of an emulator.
 struct Demo {
     gateway: Gateway,
@@ -41,8 +44,10 @@ impl Demo {
 
     /// A call of the demo service below the suffix.
     fn call(&self, method: &str, rest: &str, headers: &str, body: &str) -> Reply {
+        let own_key = headers.contains("Ocp-Apim-Subscription-Key");
+        let key = if own_key { String::new() } else { format!("{KEY_HEADER}\r\n") };
         let raw = format!(
-            "{method} /azureml-demo{SERVICE}{rest} HTTP/1.1\r\nHost: gateway\r\n{headers}\
+            "{method} /azureml-demo{SERVICE}{rest} HTTP/1.1\r\nHost: gateway\r\n{key}{headers}\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );

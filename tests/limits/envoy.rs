@@ -48,7 +48,7 @@ fn start(limits: &Value, workers: u32) -> Limited {
     let backend = Emulator::start(Settings::demo("unused")).unwrap();
     let options =
         Options { concurrency: workers, ..Options::new(resource(&policy(&backend, limits))) };
-    Limited { gateway: Gateway::start(&options).unwrap(), backend }
+    Limited { gateway: Gateway::start(&options).expect("a gateway"), backend }
 }
 
 fn request(path: &str, key: &str) -> String {

@@ -1,6 +1,6 @@
 //! The rule, held against an oracle that keeps every call.
 
-use azureml_gateway::decide::limits::{Exceeded, Plan};
+use azureml_gateway::decide::limits::{Exceeded, Plan, Verdict};
 use azureml_gateway::policy::limit::{Kind, Limit};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -19,14 +19,22 @@ struct Counter(Option<Vec<u8>>);
 
 impl Counter {
     fn call(&mut self, limits: &[&Limit], anchor: u64, now: u64) -> Result<(), Exceeded> {
-        let content = Plan::new(limits.to_vec(), anchor, now).settle(self.0.as_deref())?;
-        self.0 = Some(content);
-        Ok(())
+        match Plan::new(limits.to_vec(), anchor, now).settle(self.0.as_deref()) {
+            Verdict::Admit(content) => {
+                self.0 = Some(content);
+                Ok(())
+            }
+            Verdict::Refuse(exceeded, content) => {
+                self.0 = content.or_else(|| self.0.take());
+                Err(exceeded)
+            }
+        }
     }
 
     /// Whether a call would pass, without making it.
     fn would_admit(&self, limits: &[&Limit], anchor: u64, now: u64) -> bool {
-        Plan::new(limits.to_vec(), anchor, now).settle(self.0.as_deref()).is_ok()
+        let verdict = Plan::new(limits.to_vec(), anchor, now).settle(self.0.as_deref());
+        matches!(verdict, Verdict::Admit(_))
     }
 }
 

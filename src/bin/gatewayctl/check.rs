@@ -4,6 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use azureml_gateway::policy::backend::Credentials;
+use azureml_gateway::policy::config::SubscriptionState;
+use azureml_gateway::policy::limit::{Kind, Limit};
+use azureml_gateway::policy::subscription::Product;
 use azureml_gateway::policy::{Api, Policy, Protocol, Unmatched};
 
 use crate::source::Source;
@@ -35,6 +38,26 @@ fn summary(policy: &Policy) {
     };
     println!("hosts: {hosts}; requests below no API's path are {unmatched}");
     policy.apis.iter().for_each(|api| api_summary(policy, api));
+    for product in &policy.products {
+        let apis: Vec<_> =
+            product.apis.iter().filter_map(|place| Some(&*policy.apis.get(*place)?.name)).collect();
+        println!("product {}: {}", product.name, apis.join(", "));
+        product.limits.iter().for_each(limit);
+    }
+    let quota = |product: &Product| product.limits.iter().any(|limit| limit.kind == Kind::Quota);
+    if policy.products.iter().any(quota) {
+        println!(
+            "quotas are counted in one Envoy's memory: a restart begins anew, replicas count alone"
+        );
+    }
+}
+
+fn limit(limit: &Limit) {
+    let kind = match limit.kind {
+        Kind::Rate => "rate limit",
+        Kind::Quota => "quota",
+    };
+    println!("  {kind}: {} calls in {} s for each subscription", limit.calls, limit.period / 1000);
 }
 
 fn api_summary(policy: &Policy, api: &Api) {
@@ -52,7 +75,10 @@ fn api_summary(policy: &Policy, api: &Api) {
             .subscriptions
             .iter()
             .filter(|subscription| policy.reaches(subscription.scope, api))
-            .map(|subscription| &*subscription.name)
+            .map(|subscription| match subscription.state {
+                SubscriptionState::Active => subscription.name.to_string(),
+                _ => format!("{} (not active)", subscription.name),
+            })
             .collect();
         println!(
             "  subscriptions: {}; key in {} or ?{}=",
@@ -63,6 +89,7 @@ fn api_summary(policy: &Policy, api: &Api) {
     } else {
         println!("  OPEN: no subscription is asked for; whoever reaches Envoy may call");
     }
+    api.rate_limit.iter().for_each(limit);
     println!(
         "  guarded: {} operations; everything else below the path is refused",
         api.operations.len()

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use azureml_gateway::decide::query::Query;
 use azureml_gateway::decide::route::{Mismatch, judge};
-use azureml_gateway::decide::{Edit, Request, Step, decide};
+use azureml_gateway::decide::{Edit, Request, Settled, Step, decide};
 use azureml_gateway::policy::{Operation, Policy};
 
 use crate::source::Source;
@@ -25,8 +25,8 @@ pub(crate) fn run(
     // As if it were the subscription's first call.
     let step = match decide(policy, &request, now()) {
         Step::Charge(charge) => match charge.settle(None) {
-            Ok(_) => charge.charged(),
-            Err(refused) => refused,
+            Settled::Admitted(_) => charge.charged(),
+            Settled::Refused(refused, _) => refused,
         },
         step => step,
     };

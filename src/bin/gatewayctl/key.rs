@@ -29,7 +29,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, String> {
         Command::Hash => {
             let mut key = Vec::new();
             std::io::stdin().read_to_end(&mut key).map_err(|error| error.to_string())?;
-            let key = key.trim_ascii_end();
+            let key = key.trim_ascii();
             if key.is_empty() {
                 return Err("no key on standard input".into());
             }

@@ -55,6 +55,13 @@ pub(super) fn compile(
              subscription key needs another",
         );
     }
+    let limited = rate_limit.is_some() || operations.iter().any(|(_, o)| o.rate_limit.is_some());
+    if limited && config.subscription_required == Some(false) {
+        problems.warning(
+            path,
+            "has a rate limit but asks for no subscription: only calls with a key are counted",
+        );
+    }
     let operations: Vec<Operation> = operations
         .into_iter()
         .map(|(_, mut operation)| {
@@ -92,6 +99,9 @@ fn key_names(
     let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     if query.is_empty() || !query.bytes().all(name) {
         problems.error(&path.key("query"), "must be letters, digits, \"-\", \"_\" or \".\"");
+    }
+    if written.contains('_') {
+        problems.error(&path.key("header"), "must not have \"_\": Envoy refuses such headers");
     }
     let Some(header) = HeaderName::parse(written).filter(HeaderName::is_for_keys) else {
         problems.error(

@@ -31,7 +31,7 @@ pub fn compile(file: &[u8], environment: Environment<'_>) -> Compiled {
     let mut problems = Problems::default();
     let policy = match std::str::from_utf8(file) {
         Ok(text) => PolicyConfig::read(text, &mut problems)
-            .and_then(|config| policy(&config, environment, &mut problems)),
+            .and_then(|(config, whole)| policy(&config, whole, environment, &mut problems)),
         Err(error) => {
             let message = format!("is not UTF-8 from byte {} on", error.valid_up_to());
             problems.error(&JsonPath::default(), message);
@@ -44,6 +44,7 @@ pub fn compile(file: &[u8], environment: Environment<'_>) -> Compiled {
 
 fn policy(
     config: &PolicyConfig<'_>,
+    whole: bool,
     environment: Environment<'_>,
     problems: &mut Problems,
 ) -> Option<Policy> {
@@ -76,7 +77,9 @@ fn policy(
     unique(&apis, &path, "path", |api| &api.path, problems);
     reachable(&apis, &path, problems);
     backend::check_clusters(&apis, &path, problems);
-    let (products, subscriptions) = subscription::compile(config, &apis, problems);
+    // Without the whole file it is not known who subscribes to what.
+    let (products, subscriptions) =
+        if whole { subscription::compile(config, &apis, problems) } else { Default::default() };
     if config.unmatched == Unmatched::Continue {
         backend::warn_beside_application(&apis, &root.key("unmatched"), problems);
     }
@@ -87,6 +90,7 @@ fn policy(
         hosts,
         suffixes: Suffixes::new(apis.iter().map(|api| api.path.as_ref())),
         removed_headers: removed_headers(&apis),
+        key_queries: key_queries(&apis),
         products,
         subscriptions,
         apis,
@@ -178,6 +182,18 @@ const OVERRIDES: [&str; 18] = [
     "x-rewrite-uri",
     "x-rewrite-url",
 ];
+
+/// Every query name under which a key of this gateway may be sent.
+fn key_queries(apis: &[Api]) -> Vec<Box<str>> {
+    let own = apis.iter().map(|api| api.key_names.query.clone());
+    let mut names: Vec<Box<str>> = Vec::new();
+    for name in own.chain(["subscription-key".into()]) {
+        if !names.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+            names.push(name);
+        }
+    }
+    names
+}
 
 fn removed_headers(apis: &[Api]) -> Vec<HeaderName> {
     let fixed = CREDENTIALS.into_iter().chain(OVERRIDES).filter_map(HeaderName::parse);

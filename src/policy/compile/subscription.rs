@@ -1,13 +1,13 @@
 //! Compiles products and subscriptions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::policy::Api;
-use crate::policy::config::{PolicyConfig, ProductConfig, SubscriptionConfig};
+use crate::policy::config::{PolicyConfig, ProductConfig, SubscriptionConfig, SubscriptionState};
 use crate::policy::limit::{Kind, Limit};
 use crate::policy::problem::{JsonPath, Problems};
 use crate::policy::read;
@@ -22,6 +22,8 @@ const KEY_FORMS: &str = "must be { \"sha256\": HASH }, 64 hexadecimal digits as 
 struct Names<'p> {
     apis: &'p [(usize, Api)],
     products: Vec<Product>,
+    /// Every API and product has been read: a name that is none of them is a mistake.
+    complete: bool,
 }
 
 pub(super) fn compile(
@@ -31,16 +33,19 @@ pub(super) fn compile(
 ) -> (Vec<Product>, Subscriptions) {
     let root = JsonPath::default();
     let products = products(config, apis, &root.key("products"), problems);
-    let names = Names { apis, products };
+    let complete = apis.len() == config.apis.len() && products.len() == config.products.len();
+    let names = Names { apis, products, complete };
     let path = root.key("subscriptions");
     let mut list: Vec<(Subscription, Vec<KeyHash>)> = Vec::new();
+    let mut taken: HashSet<String> = HashSet::new();
     let mut keys: HashMap<KeyHash, JsonPath> = HashMap::new();
     for (i, raw) in config.subscriptions.iter().enumerate() {
         let path = path.index(i);
-        let Some(config) = read::object::<SubscriptionConfig<'_>>(raw, &path, problems) else {
+        let Some(config) = read::object_unquoted::<SubscriptionConfig<'_>>(raw, &path, problems)
+        else {
             continue;
         };
-        if list.iter().any(|(other, _)| *other.name == *config.name) {
+        if !taken.insert(config.name.clone()) {
             problems.error(&path.key("name"), "is the name of another subscription too");
         }
         let own =
@@ -59,10 +64,7 @@ pub(super) fn compile(
         }
     }
     // Of what has a mistake it is not known whom it would reach.
-    let all = list.len() == config.subscriptions.len()
-        && names.products.len() == config.products.len()
-        && apis.len() == config.apis.len();
-    if all {
+    if names.complete && list.len() == config.subscriptions.len() {
         check_reach(&names, &list, &root, problems);
     }
     (names.products, Subscriptions::new(list))
@@ -75,6 +77,7 @@ fn products(
     problems: &mut Problems,
 ) -> Vec<Product> {
     let mut products: Vec<Product> = Vec::new();
+    let policy_apis = config.apis.len();
     for (i, raw) in config.products.iter().enumerate() {
         let path = path.index(i);
         let Some(config) = read::object::<ProductConfig>(raw, &path, problems) else {
@@ -100,7 +103,7 @@ fn products(
         }
         let places = config.apis.iter().enumerate().filter_map(|(n, name)| {
             let place = apis.iter().position(|(_, api)| *api.name == **name);
-            if place.is_none() {
+            if place.is_none() && apis.len() == policy_apis {
                 problems.error(
                     &path.key("apis").index(n),
                     format!("names no API: there is no \"{name}\""),
@@ -137,7 +140,7 @@ fn subscription(
         problems.error(&path.key("expirationDate"), "is not after startDate");
     }
     let scope = match scope(&config.scope, names) {
-        Ok(scope) => scope,
+        Ok(scope) => scope?,
         Err(fault) => {
             problems.error(&path.key("scope"), fault);
             return None;
@@ -147,27 +150,29 @@ fn subscription(
         name: config.name.as_str().into(),
         scope,
         state: config.state,
-        start,
-        expiration,
+        // From the first whole second on.
+        start: start
+            .map(|start| start.unix_timestamp().saturating_add(i64::from(start.nanosecond() != 0))),
+        expiration: expiration.map(OffsetDateTime::unix_timestamp),
     })
 }
 
-fn scope(text: &str, names: &Names<'_>) -> Result<Scope, String> {
+/// None where what it names has a mistake of its own. What stands there is not quoted: it may be a
+/// key in the wrong place.
+fn scope(text: &str, names: &Names<'_>) -> Result<Option<Scope>, &'static str> {
     if text == "/apis" {
-        return Ok(Scope::All);
+        return Ok(Some(Scope::All));
     }
-    let place = |found: Option<usize>, kind: &str, name: &str| {
-        found.ok_or_else(|| format!("names no {kind}: there is no \"{name}\""))
+    let (found, fault) = if let Some(name) = text.strip_prefix("/apis/") {
+        let place = names.apis.iter().position(|(_, api)| *api.name == *name);
+        (place.map(Scope::Api), "names no API of this policy")
+    } else if let Some(name) = text.strip_prefix("/products/") {
+        let place = names.products.iter().position(|product| *product.name == *name);
+        (place.map(Scope::Product), "names no product of this policy")
+    } else {
+        return Err("must be \"/products/NAME\", \"/apis/NAME\" or \"/apis\"");
     };
-    if let Some(name) = text.strip_prefix("/apis/") {
-        let found = names.apis.iter().position(|(_, api)| *api.name == *name);
-        return place(found, "API", name).map(Scope::Api);
-    }
-    if let Some(name) = text.strip_prefix("/products/") {
-        let found = names.products.iter().position(|product| *product.name == *name);
-        return place(found, "product", name).map(Scope::Product);
-    }
-    Err("must be \"/products/NAME\", \"/apis/NAME\" or \"/apis\"".into())
+    if found.is_none() && names.complete { Err(fault) } else { Ok(found) }
 }
 
 /// Reads a key's hash. By hand, so that no message quotes what stands there.
@@ -187,6 +192,10 @@ fn key(raw: &RawValue, path: &JsonPath, problems: &mut Problems) -> Option<KeyHa
             }
             hash
         }
+        Some(("value", key)) if key.trim() != key => {
+            problems.error(&path.key("value"), "must not begin or end with white space");
+            None
+        }
         Some(("value", key)) if !key.is_empty() => {
             problems.warning(
                 &path.key("value"),
@@ -201,12 +210,12 @@ fn key(raw: &RawValue, path: &JsonPath, problems: &mut Problems) -> Option<KeyHa
     }
 }
 
-fn date(text: Option<&str>, path: &JsonPath, problems: &mut Problems) -> Option<i64> {
+fn date(text: Option<&str>, path: &JsonPath, problems: &mut Problems) -> Option<OffsetDateTime> {
     let date = OffsetDateTime::parse(text?, &Rfc3339);
     if date.is_err() {
         problems.error(path, "must be a date and time as \"2026-01-01T00:00:00Z\"");
     }
-    date.ok().map(OffsetDateTime::unix_timestamp)
+    date.ok()
 }
 
 /// An API that nobody can call, and a product that nobody has, are worth a word.
@@ -217,6 +226,10 @@ fn check_reach(
     problems: &mut Problems,
 ) {
     let scopes = || list.iter().map(|(subscription, _)| subscription.scope);
+    let active = || {
+        let active = |(s, _): &&(Subscription, Vec<KeyHash>)| s.state == SubscriptionState::Active;
+        list.iter().filter(active).map(|(subscription, _)| subscription.scope)
+    };
     for (place, (i, api)) in names.apis.iter().enumerate() {
         if api.subscription_required
             && !scopes().any(|scope| reaches(scope, place, &names.products))
@@ -225,6 +238,13 @@ fn check_reach(
                 &root.key("apis").index(*i).key("subscriptionRequired"),
                 "is true, as it is by default, but no subscription reaches this API: add one, or \
                  write false to let everybody call it",
+            );
+        } else if api.subscription_required
+            && !active().any(|scope| reaches(scope, place, &names.products))
+        {
+            problems.warning(
+                &root.key("apis").index(*i),
+                "is reached by no active subscription, so nobody can call it",
             );
         }
     }

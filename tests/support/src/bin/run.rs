@@ -165,12 +165,12 @@ impl Settings {
             let url = format!("http://127.0.0.1:{http}/azureml-demo/{service}");
             let rrs = r#"{"Inputs":{"input1":{"ColumnNames":["Col2"],"Values":[["This is a good day"]]}},"GlobalParameters":{}}"#;
             let bes = r#"{"Input":{"ConnectionString":"demo","RelativeLocation":"/demo/in.csv"},"Outputs":{"output1":{"ConnectionString":"demo","RelativeLocation":"/demo/out.csv"}},"GlobalParameters":{}}"#;
-            let json = "-H 'Content-Type: application/json'";
+            let json = "-H 'Ocp-Apim-Subscription-Key: starter-demo-key' -H 'Content-Type: application/json'";
             println!("\nAsk the web service (RRS):");
             println!("curl -i '{url}/execute?api-version=2.0&details=true' {json} -d '{rrs}'");
             println!("\nSubmit a batch job (BES):");
             println!("curl -i '{url}/jobs?api-version=2.0' {json} -d '{bes}'");
-            println!("\nA call that the gateway refuses:");
+            println!("\nA call that the gateway refuses (so is the sixth one in a minute):");
             println!("curl -i '{url}/execute?api-version=1.0&details=true' {json} -d '{rrs}'");
         }
         println!("\nCtrl-C ends it. Requests:");
