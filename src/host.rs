@@ -140,7 +140,7 @@ fn carry_out(step: Step<'_>) -> State {
             send(&reply);
             State::Answered
         }
-        Step::Charge(charge) => carry_out(settle(charge)),
+        Step::Charge(charge) => carry_out(settle(*charge)),
         Step::Forward(edits, labels) => {
             edit(edits, labels);
             State::Forwarded
@@ -154,7 +154,7 @@ fn carry_out(step: Step<'_>) -> State {
 
 /// Swaps the subscription's slot, which all workers share, for what the call makes of it. A slot
 /// that is not there is made by a swap too: of two workers that do, one is too late.
-fn settle(charge: Box<Charge<'_>>) -> Step<'_> {
+fn settle(charge: Charge<'_>) -> Step<'_> {
     for _ in 0..MOST_SWAPS {
         let Ok((observed, version)) = hostcalls::get_shared_data(charge.slot()) else { break };
         let swap = |content: &[u8]| {
