@@ -161,7 +161,7 @@ fn settle(charge: Charge<'_>) -> Step<'_> {
             let version = Some(version.unwrap_or(ABSENT));
             hostcalls::set_shared_data(charge.slot(), Some(content), version).is_ok()
         };
-        match charge.settle(observed.as_deref()) {
+        match charge.settle(observed.as_deref(), now()) {
             Settled::Admitted(content) => {
                 if swap(&content) {
                     return charge.charged();

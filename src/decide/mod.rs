@@ -72,9 +72,9 @@ impl<'p> Charge<'p> {
         &self.slot
     }
 
-    /// Judges what the slot held.
-    pub fn settle(&self, observed: Option<&[u8]>) -> Settled<'p> {
-        match self.plan.settle(observed) {
+    /// Judges what the slot held. `now`, in milliseconds since 1970, is read after the slot was.
+    pub fn settle(&self, observed: Option<&[u8]>, now: u64) -> Settled<'p> {
+        match self.plan.settle(observed, now) {
             Verdict::Admit(content) => Settled::Admitted(content),
             Verdict::Refuse(exceeded, content) => {
                 Settled::Refused(self.refuse(Refusal::Exceeded(exceeded)), content)
@@ -144,7 +144,7 @@ pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>, now: u64) -> Step<'
                 subscription: caller.subscription().map(|subscription| &*subscription.name),
                 outcome: FORWARDED,
             };
-            match caller.plan(policy, api, operation, now) {
+            match caller.plan(policy, api, operation) {
                 None => Step::Forward(edits, labels),
                 Some((slot, plan)) => {
                     Step::Charge(Box::new(Charge { slot, plan, edits, labels, api, operation }))

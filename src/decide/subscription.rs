@@ -48,7 +48,6 @@ impl<'p> Caller<'p> {
         policy: &'p Policy,
         api: &'p Api,
         operation: &'p Operation,
-        now: u64,
     ) -> Option<(String, Plan<'p>)> {
         let subscription = self.subscription?;
         let product = match subscription.scope {
@@ -60,8 +59,8 @@ impl<'p> Caller<'p> {
         if limits.is_empty() {
             return None;
         }
-        let anchor = subscription.start.unwrap_or(0).max(0).unsigned_abs().saturating_mul(1000);
-        Some((format!("limits/{}", subscription.name), Plan::new(limits, anchor, now)))
+        let anchor = subscription.start.unwrap_or(0).saturating_mul(1000);
+        Some((format!("limits/{}", subscription.name), Plan::new(limits, anchor)))
     }
 }
 

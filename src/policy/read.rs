@@ -28,7 +28,6 @@ pub(super) fn object<'a, T: Deserialize<'a>>(
     }
 }
 
-/// A mistake comes with its place inside `text`.
 /// As [`object`], where a key may stand in the wrong place: a message says what is expected, and
 /// not what was found.
 pub(super) fn object_unquoted<'a, T: Deserialize<'a>>(
@@ -55,6 +54,7 @@ pub(super) fn unquoted(message: &str) -> &str {
     start.and_then(|start| message.get(start..)).unwrap_or(message)
 }
 
+/// A mistake comes with its place inside `text`.
 pub(super) fn parse<'a, T: Deserialize<'a>>(
     text: &'a str,
 ) -> Result<T, (String, serde_json::Error)> {

@@ -17,7 +17,7 @@ pub fn run(file: &CaseFile, case: &Case) -> Result<(), String> {
     let headers = head(&case.request);
     let step = match decide(&policy, &Request::read(&headers), NOW) {
         // As if it were the subscription's first call; sequences of calls are in tests/limits.
-        Step::Charge(charge) => match charge.settle(None) {
+        Step::Charge(charge) => match charge.settle(None, NOW) {
             Settled::Admitted(_) => charge.charged(),
             Settled::Refused(refused, _) => refused,
         },

@@ -18,8 +18,8 @@ fn quota(calls: u64, period: u64) -> Limit {
 struct Counter(Option<Vec<u8>>);
 
 impl Counter {
-    fn call(&mut self, limits: &[&Limit], anchor: u64, now: u64) -> Result<(), Exceeded> {
-        match Plan::new(limits.to_vec(), anchor, now).settle(self.0.as_deref()) {
+    fn call(&mut self, limits: &[&Limit], anchor: i64, now: u64) -> Result<(), Exceeded> {
+        match Plan::new(limits.to_vec(), anchor).settle(self.0.as_deref(), now) {
             Verdict::Admit(content) => {
                 self.0 = Some(content);
                 Ok(())
@@ -32,8 +32,8 @@ impl Counter {
     }
 
     /// Whether a call would pass, without making it.
-    fn would_admit(&self, limits: &[&Limit], anchor: u64, now: u64) -> bool {
-        let verdict = Plan::new(limits.to_vec(), anchor, now).settle(self.0.as_deref());
+    fn would_admit(&self, limits: &[&Limit], anchor: i64, now: u64) -> bool {
+        let verdict = Plan::new(limits.to_vec(), anchor).settle(self.0.as_deref(), now);
         matches!(verdict, Verdict::Admit(_))
     }
 }
@@ -119,13 +119,14 @@ proptest! {
     fn a_quota_counts_fixed_windows_from_its_anchor(
         calls in 1u64..20,
         times in arrivals(60_000),
-        anchor in 0u64..200_000,
+        anchor in -200_000i64..200_000,
     ) {
         let limit = quota(calls, 60_000);
         let mut counter = Counter::default();
         let mut spent = std::collections::BTreeMap::<u64, u64>::new();
         for now in times {
-            let window = (now - anchor) / limit.period;
+            let since = u64::try_from(now as i64 - anchor).unwrap();
+            let window = since / limit.period;
             let count = spent.entry(window).or_default();
             match counter.call(&[&limit], anchor, now) {
                 Ok(()) => {
@@ -134,8 +135,8 @@ proptest! {
                 }
                 Err(Exceeded { seconds, kind }) => {
                     prop_assert_eq!((*count, kind), (calls, Kind::Quota));
-                    let end = anchor + (window + 1) * limit.period;
-                    prop_assert_eq!(seconds, (end - now).div_ceil(1000).max(1));
+                    let end = (window + 1) * limit.period;
+                    prop_assert_eq!(seconds, (end - since).div_ceil(1000).max(1));
                     prop_assert!(counter.would_admit(&[&limit], anchor, now + seconds * 1000));
                 }
             }
@@ -177,6 +178,49 @@ proptest! {
         prop_assert!(passed <= calls);
     }
 
+    /// A quota's windows are by the clock: a step back over the beginning of one goes on in it.
+    #[test]
+    fn a_clock_set_back_a_little_gives_no_calls_of_a_quota_away(
+        calls in 1u64..20,
+        made in 0u64..30,
+        back in 0u64..59_999,
+        after in 0u64..59_900,
+    ) {
+        let begin = 1_700_000_040_000;
+        let limit = quota(calls, 60_000);
+        let mut counter = Counter::default();
+        let mut burst = |now, count| {
+            (0..count).filter(|_| counter.call(&[&limit], 0, now).is_ok()).count() as u64
+        };
+        let first = burst(begin + 100, made);
+        let between = burst(begin + 100 - back, 1);
+        let then = burst(begin + 100 + after % 59_800, 30);
+        prop_assert!(first + between + then <= calls + u64::from(first == 0));
+    }
+
+    /// Policies that come and go never make so many entries that they cannot be written.
+    #[test]
+    fn a_slot_stays_readable_whatever_limits_come(
+        steps in vec((1u64..400, 1u64..200_000, 0u64..5_000), 300..600),
+    ) {
+        let mut counter = Counter::default();
+        let quota = quota(u64::MAX, 1_000_000_000_000);
+        let (mut now, mut admitted) = (1_700_000_000_000, 0u64);
+        for (calls, period, step) in steps {
+            now += step;
+            if counter.call(&[&rate(calls, period), &quota], 0, now).is_ok() {
+                admitted += 1;
+            }
+            let fits = counter.0.as_ref().is_none_or(|slot| slot.len() <= 129 * 24 + 64);
+            prop_assert!(fits);
+        }
+        // The quota beside it has counted every one.
+        let mut exact = super::rule::quota(admitted, 1_000_000_000_000);
+        prop_assert!(admitted == 0 || !counter.would_admit(&[&exact], 0, now));
+        exact.calls = admitted + 1;
+        prop_assert!(counter.would_admit(&[&exact], 0, now));
+    }
+
     #[test]
     fn a_changed_limit_judges_anew_what_was_kept(
         first in 1u64..150,
@@ -194,7 +238,7 @@ proptest! {
     #[test]
     fn a_slot_of_any_bytes_is_harmless(bytes in vec(any::<u8>(), 0..200), now in any::<u64>()) {
         let (rate, quota) = (rate(3, 10_000), quota(7, 100_000));
-        let _ = Plan::new(vec![&rate, &quota], 0, now).settle(Some(&bytes));
+        let _ = Plan::new(vec![&rate, &quota], 0).settle(Some(&bytes), now);
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn run(
     candidates(policy, &request);
     // As if it were the subscription's first call.
     let step = match decide(policy, &request, now()) {
-        Step::Charge(charge) => match charge.settle(None) {
+        Step::Charge(charge) => match charge.settle(None, now()) {
             Settled::Admitted(_) => charge.charged(),
             Settled::Refused(refused, _) => refused,
         },

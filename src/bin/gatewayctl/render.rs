@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::source::Source;
 
-/// Shared data belongs to this name: it never changes, so that counters outlive a policy.
+/// Shared data belongs to this name and the filter's: they never change, so that counters outlive
+/// a policy, and two filters of one Envoy do not count together.
 const VM_ID: &str = "azureml-gateway";
 
 /// A policy in the form in which Envoy takes it.
@@ -56,7 +57,7 @@ fn resource(source: &Source, name: &str, wasm: &str) -> serde_json::Value {
                 "root_id": name,
                 "failure_policy": "FAIL_RELOAD",
                 "vm_config": {
-                    "vm_id": VM_ID,
+                    "vm_id": format!("{VM_ID}-{name}"),
                     "runtime": "envoy.wasm.runtime.v8",
                     "code": { "local": { "filename": wasm } },
                     "environment_variables": { "host_env_keys": variables },
