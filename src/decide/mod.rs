@@ -15,6 +15,7 @@ pub mod route;
 mod slot;
 pub mod subscription;
 pub mod view;
+mod wording;
 
 use crate::policy::backend::Credentials;
 use crate::policy::{Api, ErrorFormat, Operation, Policy, Protocol, Unmatched};

@@ -18,13 +18,11 @@ mod listeners;
 mod shared;
 
 use std::path::Path;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::certificate::Authority;
 use support::layout::{project_root, replace_once};
-use support::{Gateway, Options, Reply, render, send_tls};
+use support::{Gateway, Options, Reply, eventually, render, send_tls};
 
 const AZUREML: &str = "ussouthcentral.services.azureml.net";
 const EXECUTE: &str = "/workspaces/w/services/s/execute?api-version=2.0";
@@ -142,12 +140,4 @@ fn assert_unavailable(reply: &Reply, message: &str) {
 
 fn stat(gateway: &Gateway, name: &str) -> u64 {
     gateway.admin().stat(name).unwrap().unwrap_or(0)
-}
-
-fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !condition() {
-        assert!(Instant::now() < deadline, "not within ten seconds: {what}");
-        sleep(Duration::from_millis(20));
-    }
 }

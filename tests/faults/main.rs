@@ -23,12 +23,11 @@ mod vm;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::raw_backend::Answer;
-use support::{Gateway, Options, RawBackend, Reply, layout, render, send};
+use support::{Gateway, Options, RawBackend, Reply, eventually, layout, render, send};
 
 const KEY: &str = "backend-key-c4nary";
 const UNREACHABLE: &str = "The backend cannot be reached";
@@ -201,12 +200,4 @@ fn assert_settled(gateway: &Gateway) {
 
 fn stat(gateway: &Gateway, name: &str) -> u64 {
     gateway.admin().stat(name).unwrap().unwrap_or(0)
-}
-
-fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !condition() {
-        assert!(Instant::now() < deadline, "not within ten seconds: {what}");
-        sleep(Duration::from_millis(20));
-    }
 }

@@ -22,6 +22,7 @@ pub mod process;
 pub mod raw_backend;
 mod render;
 pub mod tls_backend;
+mod wait;
 
 pub use admin::Admin;
 pub use gateway::{Gateway, Options};
@@ -33,3 +34,4 @@ pub use ports::{free_port, free_ports};
 pub use raw_backend::RawBackend;
 pub use render::{render, render_as};
 pub use tls_backend::TlsBackend;
+pub use wait::eventually;
