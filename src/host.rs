@@ -12,7 +12,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 
-use crate::decide::{self, Charge, Edit, Labels, Reply, Request, Settled, Step, decide};
+use crate::decide::{self, Answer, Charge, Edit, Labels, Reply, Request, Settled, Step, decide};
 use crate::policy::problem::Severity;
 use crate::policy::{Policy, compile};
 
@@ -141,8 +141,9 @@ fn carry_out(step: Step<'_>) -> State {
             State::Answered
         }
         Step::Charge(charge) => carry_out(settle(*charge)),
-        Step::Forward(edits, labels) => {
+        Step::Forward(edits, labels, answer) => {
             edit(edits, labels);
+            announce(&answer);
             State::Forwarded
         }
         Step::Continue(edits, labels) => {
@@ -162,20 +163,27 @@ fn settle(charge: Charge<'_>) -> Step<'_> {
             hostcalls::set_shared_data(charge.slot(), Some(content), version).is_ok()
         };
         match charge.settle(observed.as_deref(), now()) {
-            Settled::Admitted(content) => {
+            Settled::Admitted(content, charged) => {
                 if swap(&content) {
-                    return charge.charged();
+                    return charge.charged(charged);
                 }
             }
-            Settled::Refused(refused, None) => return refused,
-            Settled::Refused(refused, Some(content)) => {
-                if swap(&content) {
-                    return refused;
+            Settled::Exceeded(content, refusal) => {
+                if content.is_none_or(|content| swap(&content)) {
+                    return charge.refused(refusal);
                 }
             }
         }
     }
     charge.contended()
+}
+
+/// Sets the filter state from which the route adds fields to the backend's answer.
+fn announce(answer: &Answer) {
+    for (name, value) in answer {
+        let key = format!("gateway.answer.{name}");
+        let _ = hostcalls::set_property(vec![&key], Some(value.as_bytes()));
+    }
 }
 
 /// Sets the filter state that access log and statistics read.
@@ -189,10 +197,13 @@ fn tell(labels: Labels<'_>) {
     if let Some(operation) = labels.operation {
         set("gateway.operation", operation);
     }
+    if let Some(product) = labels.product {
+        set("gateway.product", product);
+    }
     if let Some(subscription) = labels.subscription {
         set("gateway.subscription", subscription);
     }
-    set("gateway.outcome", labels.outcome);
+    set("gateway.outcome", &labels.outcome.text());
 }
 
 /// Milliseconds since 1970.

@@ -17,7 +17,7 @@ use super::slot::{Entry, Remembered, Run, Slot};
 
 /// The calls of which each has a stamp of its own.
 const STAMPS: u64 = 64;
-/// More is not written: see [`charge_rate`].
+/// More is not written: see [`add_to_runs`].
 const MOST_RUNS: usize = 128;
 
 /// What a call has to be charged to. Times are in milliseconds since 1970, or before.
@@ -30,18 +30,29 @@ pub struct Plan<'p> {
 
 /// What becomes of a call, and of the slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// With the slot's new content, in which every limit is charged.
-    Admit(Vec<u8>),
+pub enum Verdict<'p> {
+    /// With the slot's new content, in which every limit is charged, and what that leaves.
+    Admit(Vec<u8>, Vec<Standing<'p>>),
     /// Nothing is charged. There is new content where the clock was set back.
-    Refuse(Exceeded, Option<Vec<u8>>),
+    Refuse(Exceeded<'p>, Option<Vec<u8>>),
 }
 
 /// A limit that refuses, and for how long if nobody else spends what becomes free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exceeded {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exceeded<'p> {
     pub kind: Kind,
     /// Rounded up.
+    pub seconds: u64,
+    /// How all the call's limits stand.
+    pub standings: Vec<Standing<'p>>,
+}
+
+/// What is left of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing<'p> {
+    pub limit: &'p Limit,
+    pub remaining: u64,
+    /// After how many seconds there is more, rounded up. 0 where nothing was spent.
     pub seconds: u64,
 }
 
@@ -52,65 +63,112 @@ impl<'p> Plan<'p> {
 
     /// Judges what the slot held. Of several limits that refuse, the one with the longest wait is
     /// named. `now` was read after the slot was, or the stamps of faster calls would be ahead of it.
-    pub fn settle(&self, observed: Option<&[u8]>, now: u64) -> Verdict {
+    pub fn settle(&self, observed: Option<&[u8]>, now: u64) -> Verdict<'p> {
         let mut slot = observed.map(Slot::read).unwrap_or_default();
         let corrected = follow_clock(&mut slot, now).then(|| slot.write());
-        let mut longest: Option<(u64, Kind)> = None;
-        let mut charged: Vec<Entry> = Vec::new();
+        let mut known: Vec<(&'p Limit, Remembered)> = Vec::new();
         for limit in &self.limits {
             let kept = slot.take(&limit.name).map(|entry| entry.remembered);
-            match self.charge(limit, kept, now) {
-                Ok(remembered) => charged.push(Entry {
-                    name: limit.name.clone(),
-                    period: limit.period,
-                    remembered,
-                }),
-                Err(wait) => longest = longest.max(Some((wait, limit.kind))),
-            }
+            known.push((limit, self.current(limit, kept, now)));
         }
-        if let Some((wait, kind)) = longest {
-            let exceeded = Exceeded { kind, seconds: wait.div_ceil(1000).max(1) };
+        let waits = known.iter().filter_map(|(limit, r)| Some((r.wait(limit, now)?, limit.kind)));
+        if let Some((wait, kind)) = waits.max() {
+            let standings = known.iter().map(|(limit, r)| r.standing(limit, now)).collect();
+            let exceeded = Exceeded { kind, seconds: wait.div_ceil(1000).max(1), standings };
             return Verdict::Refuse(exceeded, corrected);
         }
         // What other calls of the subscription are charged to, as long as it counts.
         slot.entries.retain(|entry| entry.ends() > now);
-        slot.entries.extend(charged);
-        Verdict::Admit(slot.write())
+        let mut standings = Vec::with_capacity(known.len());
+        for (limit, mut remembered) in known {
+            remembered.add(limit, now);
+            standings.push(remembered.standing(limit, now));
+            let (name, period) = (limit.name.clone(), limit.period);
+            slot.entries.push(Entry { name, period, remembered });
+        }
+        Verdict::Admit(slot.write(), standings)
     }
 
-    /// What is remembered after this call; or the time in milliseconds after which it would pass.
-    fn charge(&self, limit: &Limit, kept: Option<Remembered>, now: u64) -> Result<Remembered, u64> {
+    /// What of the kept still counts for this limit.
+    fn current(&self, limit: &Limit, kept: Option<Remembered>, now: u64) -> Remembered {
         match (limit.kind, kept) {
-            (Kind::Rate, Some(Remembered::Runs(runs))) => charge_rate(limit, runs, now),
-            (Kind::Rate, _) => charge_rate(limit, Vec::new(), now),
-            (Kind::Quota, Some(Remembered::Window { start, calls })) => {
-                self.charge_quota(limit, Some((start, calls)), now)
+            (Kind::Rate, Some(Remembered::Runs(mut runs))) => {
+                runs.retain(|run| run.last.saturating_add(limit.period) > now);
+                Remembered::Runs(runs)
             }
-            (Kind::Quota, _) => self.charge_quota(limit, None, now),
+            (Kind::Rate, _) => Remembered::Runs(Vec::new()),
+            (Kind::Quota, kept) => {
+                let current = self.window(limit, now);
+                match kept {
+                    // The clock was set back over the beginning of a window: that one goes on.
+                    Some(Remembered::Window { start, calls }) if start > now => {
+                        Remembered::Window { start, calls }
+                    }
+                    Some(Remembered::Window { start, calls }) if start >= current => {
+                        Remembered::Window { start: current, calls }
+                    }
+                    _ => Remembered::Window { start: current, calls: 0 },
+                }
+            }
         }
     }
 
-    fn charge_quota(
-        &self,
-        limit: &Limit,
-        kept: Option<(u64, u64)>,
-        now: u64,
-    ) -> Result<Remembered, u64> {
-        let period = limit.period.max(1);
+    /// Where the quota's window that holds `now` begins.
+    fn window(&self, limit: &Limit, now: u64) -> u64 {
         let since = i128::from(now).saturating_sub(i128::from(self.anchor));
-        let into = since.checked_rem_euclid(i128::from(period)).unwrap_or(0);
-        let current = now.saturating_sub(u64::try_from(into).unwrap_or(0));
-        let (start, calls) = match kept {
-            // The clock was set back over the beginning of a window: that one goes on.
-            Some((start, calls)) if start > now => (start, calls),
-            Some((start, calls)) if start >= current => (current, calls),
-            _ => (current, 0),
-        };
-        if calls >= limit.calls {
-            return Err(start.saturating_add(period).saturating_sub(now));
-        }
-        Ok(Remembered::Window { start, calls: calls.saturating_add(1) })
+        let into = since.checked_rem_euclid(i128::from(limit.period.max(1))).unwrap_or(0);
+        now.saturating_sub(u64::try_from(into).unwrap_or(0))
     }
+}
+
+impl Remembered {
+    fn calls(&self) -> u64 {
+        match self {
+            Self::Runs(runs) => runs.iter().fold(0, |sum, run| sum.saturating_add(run.calls)),
+            Self::Window { calls, .. } => *calls,
+        }
+    }
+
+    /// The time in milliseconds after which a call would pass; none if it passes now.
+    fn wait(&self, limit: &Limit, now: u64) -> Option<u64> {
+        let mut left = self.calls();
+        if left < limit.calls {
+            return None;
+        }
+        match self {
+            // The runs leave one after the other; wait for the one that makes room.
+            Self::Runs(runs) => {
+                let room = runs.iter().find(|run| {
+                    left = left.saturating_sub(run.calls);
+                    left < limit.calls
+                });
+                Some(room.map_or(limit.period, |run| until(run.last, limit, now)))
+            }
+            Self::Window { start, .. } => Some(until(*start, limit, now)),
+        }
+    }
+
+    fn standing<'p>(&self, limit: &'p Limit, now: u64) -> Standing<'p> {
+        let renews = match self {
+            Self::Runs(runs) => runs.first().map_or(0, |run| until(run.last, limit, now)),
+            Self::Window { start, .. } => until(*start, limit, now),
+        };
+        let remaining = limit.calls.saturating_sub(self.calls());
+        Standing { limit, remaining, seconds: renews.div_ceil(1000) }
+    }
+
+    /// Remembers a call. What is remembered is current, and has room for it.
+    fn add(&mut self, limit: &Limit, now: u64) {
+        match self {
+            Self::Runs(runs) => add_to_runs(runs, limit, now),
+            Self::Window { calls, .. } => *calls = calls.saturating_add(1),
+        }
+    }
+}
+
+/// How long until what was remembered at `stamp` is forgotten.
+fn until(stamp: u64, limit: &Limit, now: u64) -> u64 {
+    stamp.saturating_add(limit.period).saturating_sub(now)
 }
 
 /// A stamp ahead of the clock by at most a period is taken as now. If one is by more, the clock was
@@ -144,22 +202,8 @@ fn follow_clock(slot: &mut Slot, now: u64) -> bool {
     moved
 }
 
-fn charge_rate(limit: &Limit, mut runs: Vec<Run>, now: u64) -> Result<Remembered, u64> {
-    let period = limit.period;
-    runs.retain(|run| run.last.saturating_add(period) > now);
-    let remembered = runs.iter().fold(0, |sum: u64, run| sum.saturating_add(run.calls));
-    if remembered >= limit.calls {
-        // The runs leave one after the other; wait for the one that makes room.
-        let mut left = remembered;
-        for run in &runs {
-            left = left.saturating_sub(run.calls);
-            if left < limit.calls {
-                return Err(run.last.saturating_add(period).saturating_sub(now));
-            }
-        }
-        return Err(period);
-    }
-    let share = if limit.calls > STAMPS { period.div_ceil(STAMPS) } else { 0 };
+fn add_to_runs(runs: &mut Vec<Run>, limit: &Limit, now: u64) {
+    let share = if limit.calls > STAMPS { limit.period.div_ceil(STAMPS) } else { 0 };
     match runs.last_mut() {
         Some(run) if now.saturating_sub(run.first) < share => {
             run.last = now;
@@ -175,5 +219,4 @@ fn charge_rate(limit: &Limit, mut runs: Vec<Run>, now: u64) -> Result<Remembered
             next.calls = next.calls.saturating_add(oldest.calls);
         }
     }
-    Ok(Remembered::Runs(runs))
 }

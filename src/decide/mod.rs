@@ -6,10 +6,13 @@
 //!
 //! No host, no clock, no state: what is not in the arguments does not count.
 
+mod charge;
 mod edit;
 mod error_format;
+mod labels;
 pub mod limits;
 pub mod query;
+mod rate_limit_fields;
 pub mod refusal;
 pub mod route;
 mod slot;
@@ -21,15 +24,16 @@ use crate::policy::backend::Credentials;
 use crate::policy::{Api, ErrorFormat, Operation, Policy, Protocol, Unmatched};
 use crate::uri;
 
+pub use charge::{Charge, Charged, Settled};
 pub use edit::{Edit, trailers};
+pub use labels::{Labels, Outcome};
 pub use view::{Headers, Request};
 
 use edit::SentQuery;
-use limits::{Plan, Verdict};
 use query::Query;
 use refusal::{CredentialFault, Refusal};
 use route::Refused;
-use subscription::Caller;
+use subscription::{Caller, NoCaller};
 
 /// What the host does with a request.
 #[derive(Debug)]
@@ -39,70 +43,13 @@ pub enum Step<'p> {
     /// A call that has limits: charge it first.
     Charge(Box<Charge<'p>>),
     /// A call: edit it and send it to its backend.
-    Forward(Vec<Edit<'p>>, Labels<'p>),
+    Forward(Vec<Edit<'p>>, Labels<'p>, Answer),
     /// No call of any API: edit out what is the gateway's own and let it go on.
     Continue(Vec<Edit<'p>>, Labels<'p>),
 }
 
-/// A call that goes on if its limits admit it.
-///
-/// The host reads the slot, has it judged, and swaps it for what [`Charge::settle`] gives, as long
-/// as nobody was faster.
-#[derive(Debug)]
-pub struct Charge<'p> {
-    slot: String,
-    plan: Plan<'p>,
-    edits: Vec<Edit<'p>>,
-    labels: Labels<'p>,
-    api: &'p Api,
-    operation: &'p Operation,
-}
-
-/// What to do with the slot, and then.
-#[derive(Debug)]
-pub enum Settled<'p> {
-    /// Swap it for this; then the call is charged.
-    Admitted(Vec<u8>),
-    /// Swap it for this, if there is anything; then reply.
-    Refused(Step<'p>, Option<Vec<u8>>),
-}
-
-impl<'p> Charge<'p> {
-    /// The name under which the subscription's limits are remembered.
-    pub fn slot(&self) -> &str {
-        &self.slot
-    }
-
-    /// Judges what the slot held. `now`, in milliseconds since 1970, is read after the slot was.
-    pub fn settle(&self, observed: Option<&[u8]>, now: u64) -> Settled<'p> {
-        match self.plan.settle(observed, now) {
-            Verdict::Admit(content) => Settled::Admitted(content),
-            Verdict::Refuse(exceeded, content) => {
-                Settled::Refused(self.refuse(Refusal::Exceeded(exceeded)), content)
-            }
-        }
-    }
-
-    /// The slot was swapped: the call is charged.
-    pub fn charged(self) -> Step<'p> {
-        Step::Forward(self.edits, self.labels)
-    }
-
-    /// Others were faster, again and again. It is refused, since it could not be charged.
-    pub fn contended(&self) -> Step<'p> {
-        self.refuse(Refusal::Contended)
-    }
-
-    fn refuse(&self, refusal: Refusal<'p>) -> Step<'p> {
-        let refused = Refused { refusal, operation: Some(self.operation) };
-        match refuse(Some(self.api), refused) {
-            Step::Reply(reply, labels) => {
-                Step::Reply(reply, Labels { subscription: self.labels.subscription, ..labels })
-            }
-            other => other,
-        }
-    }
-}
+/// Fields that the backend's answer gets on its way to the caller.
+pub type Answer = Vec<(&'static str, String)>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -111,20 +58,6 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// What logs and statistics call the request. Names of the policy and codes of the refusal table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Labels<'p> {
-    pub api: Option<&'p str>,
-    pub operation: Option<&'p str>,
-    pub subscription: Option<&'p str>,
-    pub outcome: &'static str,
-}
-
-/// A call was sent to its backend.
-pub const FORWARDED: &str = "forwarded";
-/// A request below no API's path went on untouched.
-pub const UNTOUCHED: &str = "untouched";
-
 /// Decides what becomes of a request.
 ///
 /// `now` is in milliseconds since 1970.
@@ -132,28 +65,25 @@ pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>, now: u64) -> Step<'
     let Some((api, rest)) = policy.api_at(request.path) else {
         return unmatched(policy, request);
     };
-    match serves(policy, request) {
-        Ok(true) => {}
+    let decided = match serves(policy, request) {
+        Ok(true) => call(policy, api, rest, request, now),
         Ok(false) => return unmatched(policy, request),
-        Err(refusal) => return refuse(Some(api), refusal.into()),
+        Err(refusal) => Err(refusal.into()),
+    };
+    let Call { edits, operation, caller, overlooked } = match decided {
+        Ok(call) => call,
+        Err(refused) => return reply(policy, Some(api), refused),
+    };
+    let subscription = caller.subscription();
+    if let (Some(subscription), None) = (subscription, overlooked)
+        && let Some((slot, plan)) = caller.plan(policy, api, operation)
+    {
+        let charge = Charge { slot, plan, edits, policy, api, operation, subscription };
+        return Step::Charge(Box::new(charge));
     }
-    match call(policy, api, rest, request, now) {
-        Ok(Call { edits, operation, caller }) => {
-            let labels = Labels {
-                api: Some(&api.name),
-                operation: Some(&operation.name),
-                subscription: caller.subscription().map(|subscription| &*subscription.name),
-                outcome: FORWARDED,
-            };
-            match caller.plan(policy, api, operation) {
-                None => Step::Forward(edits, labels),
-                Some((slot, plan)) => {
-                    Step::Charge(Box::new(Charge { slot, plan, edits, labels, api, operation }))
-                }
-            }
-        }
-        Err(refused) => refuse(Some(api), refused),
-    }
+    let outcome = overlooked.map_or(Outcome::Forwarded, Outcome::Shadow);
+    let labels = Labels::new(policy, Some(api), Some(operation), subscription, outcome);
+    Step::Forward(edits, labels, Answer::new())
 }
 
 /// A call that may be made.
@@ -161,6 +91,8 @@ struct Call<'p> {
     edits: Vec<Edit<'p>>,
     operation: &'p Operation,
     caller: Caller<'p>,
+    /// What would have refused it, were its operation not in shadow mode.
+    overlooked: Option<&'static str>,
 }
 
 /// A call of an API: the order of the steps. Limits go last before the call is forwarded.
@@ -188,9 +120,25 @@ fn call<'p>(
         0 => SentQuery::Whole(request.query),
         _ => SentQuery::WithoutKey,
     };
-    let refused = |refusal| Refused { refusal, operation: Some(operation) };
+    let mut overlooked = found.overlooked.clone();
     // 3. Subscription.
-    let caller = subscription::identify(policy, api, request, &keys, now).map_err(refused)?;
+    let caller = match subscription::identify(policy, api, request, &keys, now) {
+        Ok(caller) => caller,
+        Err(NoCaller { refusal, subscription }) => match Caller::in_shadow(operation, subscription)
+        {
+            Some(caller) => {
+                overlooked.get_or_insert(refusal);
+                caller
+            }
+            None => return Err(Refused { refusal, operation: Some(operation), subscription }),
+        },
+    };
+    let overlooked = overlooked.map(|refusal| refusal.under(api.compatibility).code());
+    let refused = |refusal| Refused {
+        refusal,
+        operation: Some(operation),
+        subscription: caller.subscription(),
+    };
     // 4. Backend.
     let backend = api
         .backends
@@ -201,7 +149,8 @@ fn call<'p>(
     }
     // 6. Forward.
     let path = edit::target(&found, backend, rest, &query, sent).map_err(refused)?;
-    Ok(Call { edits: edit::forward(policy, backend, request.headers, path), operation, caller })
+    let edits = edit::forward(policy, backend, request.headers, path);
+    Ok(Call { edits, operation, caller, overlooked })
 }
 
 /// Whether the request's host is the policy's.
@@ -240,29 +189,32 @@ fn callers_credential(policy: &Policy, headers: &Headers) -> Result<(), Refusal<
     Ok(())
 }
 
-fn unmatched<'p>(policy: &Policy, request: &Request<'_>) -> Step<'p> {
+fn unmatched<'p>(policy: &'p Policy, request: &Request<'_>) -> Step<'p> {
     match policy.unmatched {
-        Unmatched::Reject => refuse(None, Refusal::Unmatched.into()),
+        Unmatched::Reject => reply(policy, None, Refusal::Unmatched.into()),
         Unmatched::Continue => {
-            let labels =
-                Labels { api: None, operation: None, subscription: None, outcome: UNTOUCHED };
+            let labels = Labels::new(policy, None, None, None, Outcome::Untouched);
             Step::Continue(edit::without_internal(request.headers), labels)
         }
     }
 }
 
-fn refuse<'p>(api: Option<&'p Api>, refused: Refused<'p>) -> Step<'p> {
-    let Refused { refusal, operation } = refused;
+fn reply<'p>(policy: &'p Policy, api: Option<&'p Api>, refused: Refused<'p>) -> Step<'p> {
+    let (reply, labels) = refuse(policy, api, refused);
+    Step::Reply(reply, labels)
+}
+
+fn refuse<'p>(
+    policy: &'p Policy,
+    api: Option<&'p Api>,
+    refused: Refused<'p>,
+) -> (Reply, Labels<'p>) {
+    let Refused { refusal, operation, subscription } = refused;
     let refusal = match api {
         Some(api) => refusal.under(api.compatibility),
         None => refusal,
     };
-    let labels = Labels {
-        api: api.map(|api| &*api.name),
-        operation: operation.map(|operation| &*operation.name),
-        subscription: None,
-        outcome: refusal.code(),
-    };
+    let outcome = Outcome::Refused(refusal.code());
     let format = api.map_or(ErrorFormat::Apim, |api| api.error_format);
-    Step::Reply(refusal.reply(format), labels)
+    (refusal.reply(format), Labels::new(policy, api, operation, subscription, outcome))
 }

@@ -7,8 +7,9 @@
 use std::borrow::Cow;
 
 use crate::policy::parameter::{Parameter, Rule};
+use crate::policy::subscription::Subscription;
 use crate::policy::template::{Expect, Segment, Slot};
-use crate::policy::{Api, ExtraQueryParameters, Operation};
+use crate::policy::{Api, ExtraQueryParameters, Mode, Operation};
 use crate::uri;
 
 use super::query::Query;
@@ -19,6 +20,8 @@ use super::refusal::Refusal;
 /// It holds what the caller sent and so has no `Debug`.
 pub struct Match<'p, 'r> {
     pub operation: &'p Operation,
+    /// A value that is not allowed, where the operation is in shadow mode.
+    pub overlooked: Option<Refusal<'p>>,
     captures: Vec<Option<Capture<'r>>>,
 }
 
@@ -38,11 +41,12 @@ impl Capture<'_> {
     }
 }
 
-/// A refusal, and the operation if one was found by then.
+/// A refusal, and what was known of the call by then.
 #[derive(Debug)]
 pub struct Refused<'p> {
     pub refusal: Refusal<'p>,
     pub operation: Option<&'p Operation>,
+    pub subscription: Option<&'p Subscription>,
 }
 
 /// Why an operation does not match a call.
@@ -76,31 +80,43 @@ pub fn route<'p, 'r>(
     let candidates = std::str::from_utf8(rest).map_or(&[][..], |path| api.routes.candidates(path));
     let mut allow: Vec<&'p str> = Vec::new();
     let mut nearest: Option<Refused<'p>> = None;
+    let (mut in_shadow, mut enforced) = (None, false);
     for operation in candidates.iter().filter_map(|index| api.operations.get(*index)) {
-        match judge(operation, method, rest, query) {
-            Ok(found) => return Ok(found),
-            Err(Mismatch::Path) => {}
+        let refusal = match judge(operation, method, rest, query) {
+            Ok(found) => match found.overlooked.clone() {
+                None => return Ok(found),
+                Some(overlooked) => {
+                    in_shadow.get_or_insert(found);
+                    overlooked
+                }
+            },
+            Err(Mismatch::Path) => continue,
             Err(Mismatch::Method) => {
                 if !allow.contains(&&*operation.method) {
                     allow.push(&operation.method);
                 }
+                continue;
             }
             Err(Mismatch::Refused(refusal)) => {
-                // A backend may take either value, so that no operation may pass this on.
-                let final_word = matches!(refusal, Refusal::RepeatedParameter(_));
-                let refused = Refused { refusal, operation: Some(operation) };
-                if final_word {
-                    return Err(refused);
-                }
-                nearest = Some(nearer(nearest, refused));
+                enforced = true;
+                refusal
             }
+        };
+        // A backend may take either value, so that no operation may pass this on.
+        let final_word = matches!(refusal, Refusal::RepeatedParameter(_));
+        let refused = Refused { refusal, operation: Some(operation), subscription: None };
+        if final_word {
+            return Err(refused);
         }
+        nearest = Some(nearer(nearest, refused));
     }
-    Err(match nearest {
-        Some(refused) => refused,
-        None if !allow.is_empty() => Refusal::Method(allow).into(),
-        None => Refusal::NoOperation.into(),
-    })
+    match (in_shadow, nearest) {
+        // Only if no operation enforces what the call breaks.
+        (Some(found), _) if !enforced => Ok(found),
+        (_, Some(refused)) => Err(refused),
+        (_, None) if !allow.is_empty() => Err(Refusal::Method(allow).into()),
+        (_, None) => Err(Refusal::NoOperation.into()),
+    }
 }
 
 /// The first refusal stands. Values that other operations allow for the same parameter are added.
@@ -121,7 +137,7 @@ fn nearer<'p>(first: Option<Refused<'p>>, next: Refused<'p>) -> Refused<'p> {
 
 impl<'p> From<Refusal<'p>> for Refused<'p> {
     fn from(refusal: Refusal<'p>) -> Self {
-        Self { refusal, operation: None }
+        Self { refusal, operation: None, subscription: None }
     }
 }
 
@@ -145,25 +161,44 @@ pub fn judge<'p, 'r>(
     if escaped_rest {
         return Err(Mismatch::Refused(Refusal::Parameter("*", Rule::NoEscapes)));
     }
+    let mut overlooked = None;
     for (parameter, capture) in operation.parameters.iter().zip(&mut captures) {
         let Some(capture) = capture else { continue };
-        let refuse = |rule| Mismatch::Refused(Refusal::Parameter(&parameter.name, rule));
+        let refusal = |rule| Refusal::Parameter(&parameter.name, rule);
         if capture.raw.contains(&b'%') {
             let value = uri::decode(capture.raw)
                 .filter(|value| {
                     parameter.allow_escapes && !uri::decodes_to_structure(value, capture.raw)
                 })
-                .ok_or_else(|| refuse(Rule::NoEscapes))?;
+                .ok_or_else(|| Mismatch::Refused(refusal(Rule::NoEscapes)))?;
             capture.value = value;
         }
-        parameter.judge(&capture.value).map_err(|rule| match rule {
-            Rule::OneOf(_) => refuse(Rule::NotServed),
-            other => refuse(other),
-        })?;
+        if let Err(rule) = parameter.judge(&capture.value) {
+            let rule = match rule {
+                Rule::OneOf(_) => Rule::NotServed,
+                other => other,
+            };
+            overlook(operation, refusal(rule), &mut overlooked).map_err(Mismatch::Refused)?;
+        }
         capture.canonicalise(parameter);
     }
-    match_query(operation, query, &mut captures).map_err(Mismatch::Refused)?;
-    Ok(Match { operation, captures })
+    match_query(operation, query, &mut captures, &mut overlooked).map_err(Mismatch::Refused)?;
+    Ok(Match { operation, overlooked, captures })
+}
+
+/// A value that is not allowed: in shadow mode it is noted, else it refuses.
+fn overlook<'p>(
+    operation: &Operation,
+    refusal: Refusal<'p>,
+    overlooked: &mut Option<Refusal<'p>>,
+) -> Result<(), Refusal<'p>> {
+    match operation.mode {
+        Mode::Enforce => Err(refusal),
+        Mode::Shadow => {
+            overlooked.get_or_insert(refusal);
+            Ok(())
+        }
+    }
 }
 
 /// Matches segment by segment. Says whether an unnamed rest has escapes, which nothing allows.
@@ -203,6 +238,7 @@ fn match_query<'p, 'r>(
     operation: &'p Operation,
     query: &Query<'r>,
     captures: &mut [Option<Capture<'r>>],
+    overlooked: &mut Option<Refusal<'p>>,
 ) -> Result<(), Refusal<'p>> {
     let conditions = &operation.template.query;
     if let Some(twice) = conditions.iter().find(|c| query.named(&c.name).nth(1).is_some()) {
@@ -223,7 +259,9 @@ fn match_query<'p, 'r>(
             Expect::Literal(literal) => return Err(refuse(Rule::OneOf(vec![literal]))),
             Expect::Parameter(slot) => {
                 if let Some(parameter) = operation.parameter(*slot) {
-                    parameter.judge(&value).map_err(refuse)?;
+                    if let Err(rule) = parameter.judge(&value) {
+                        overlook(operation, refuse(rule), overlooked)?;
+                    }
                     let mut capture = Capture { raw: part.value, value };
                     capture.canonicalise(parameter);
                     if let Some(place) = captures.get_mut(slot.0) {

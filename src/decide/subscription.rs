@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use crate::policy::config::SubscriptionState;
-use crate::policy::subscription::{Scope, Subscription};
-use crate::policy::{Api, Operation, Policy, Protocol};
+use crate::policy::subscription::Subscription;
+use crate::policy::{Api, Mode, Operation, Policy, Protocol};
 
 use super::limits::Plan;
 use super::query::Part;
@@ -18,6 +18,13 @@ use super::view::{Headers, Request};
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'p> {
     subscription: Option<&'p Subscription>,
+}
+
+/// There is none: why, and who it nearly was.
+#[derive(Debug)]
+pub(super) struct NoCaller<'p> {
+    pub(super) refusal: Refusal<'p>,
+    pub(super) subscription: Option<&'p Subscription>,
 }
 
 /// Why a call may not be made.
@@ -41,6 +48,14 @@ impl<'p> Caller<'p> {
         self.subscription
     }
 
+    /// Whoever calls an operation in shadow mode is its caller.
+    pub(super) fn in_shadow(
+        operation: &Operation,
+        subscription: Option<&'p Subscription>,
+    ) -> Option<Self> {
+        (operation.mode == Mode::Shadow).then_some(Self { subscription })
+    }
+
     /// What a call of this caller's is charged to, and where that is remembered. Without a
     /// subscription there is nobody to charge; a product's limits are for those who came by it.
     pub(super) fn plan(
@@ -50,17 +65,19 @@ impl<'p> Caller<'p> {
         operation: &'p Operation,
     ) -> Option<(String, Plan<'p>)> {
         let subscription = self.subscription?;
-        let product = match subscription.scope {
-            Scope::Product(place) => policy.products.get(place),
-            Scope::Api(_) | Scope::All => None,
-        };
+        let product = policy.product_of(subscription);
         let limits = product.map(|product| product.limits.as_slice()).unwrap_or_default().iter();
         let limits: Vec<_> = limits.chain(&api.rate_limit).chain(&operation.rate_limit).collect();
         if limits.is_empty() {
             return None;
         }
         let anchor = subscription.start.unwrap_or(0).saturating_mul(1000);
-        Some((format!("limits/{}", subscription.name), Plan::new(limits, anchor)))
+        // What is only tried out counts apart.
+        let counters = match operation.mode {
+            Mode::Enforce => "limits",
+            Mode::Shadow => "shadow",
+        };
+        Some((format!("{counters}/{}", subscription.name), Plan::new(limits, anchor)))
     }
 }
 
@@ -72,19 +89,23 @@ pub(super) fn identify<'p>(
     request: &Request<'_>,
     in_query: &[Part<'_>],
     now: u64,
-) -> Result<Caller<'p>, Refusal<'p>> {
-    let refuse = |fault| Refusal::Key(fault, challenge(api, request));
-    let key = key(api, request.headers, in_query).map_err(refuse)?;
+) -> Result<Caller<'p>, NoCaller<'p>> {
+    let refuse = |fault, subscription| {
+        let refusal = Refusal::Key(fault, challenge(api, request));
+        NoCaller { refusal, subscription }
+    };
+    let key = key(api, request.headers, in_query).map_err(|fault| refuse(fault, None))?;
     let Some(key) = key else {
         return if api.subscription_required {
-            Err(refuse(KeyFault::Missing))
+            Err(refuse(KeyFault::Missing, None))
         } else {
             Ok(Caller { subscription: None })
         };
     };
     let subscription =
-        policy.subscriptions.by_key(&key).ok_or_else(|| refuse(KeyFault::Unknown))?;
-    judge(policy, api, subscription, seconds(now)).map_err(refuse)?;
+        policy.subscriptions.by_key(&key).ok_or_else(|| refuse(KeyFault::Unknown, None))?;
+    judge(policy, api, subscription, seconds(now))
+        .map_err(|fault| refuse(fault, Some(subscription)))?;
     Ok(Caller { subscription: Some(subscription) })
 }
 

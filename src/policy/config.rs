@@ -34,6 +34,9 @@ pub struct PolicyConfig<'a> {
     pub unmatched: Unmatched,
     /// Only these authorities are served, lower case, without port or final dot. Absent: all.
     pub hosts: Option<Vec<String>>,
+    /// Whether answers tell callers what is left of their limits, in the fields `RateLimit` and
+    /// `RateLimit-Policy`. Absent: true.
+    pub rate_limit_headers: Option<bool>,
     /// The APIs that are published.
     #[serde(borrow)]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<ApiConfig<'_>>"))]
@@ -167,8 +170,10 @@ pub struct OperationConfig<'a> {
     /// Calls of this operation that a subscription may make.
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<LimitConfig>"))]
     pub rate_limit: Option<Object<LimitConfig>>,
-    /// `shadow` is reserved.
-    pub mode: Option<Mode>,
+    /// `shadow` lets calls pass that allowed values, the subscription or limits would refuse, and
+    /// says so in logs and statistics alone.
+    #[serde(default)]
+    pub mode: Mode,
     /// An example request, for documentation.
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<RequestConfig>"))]
     pub request: Option<Object<RequestConfig>>,
@@ -187,10 +192,11 @@ pub enum ExtraQueryParameters {
     Refuse,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
+    #[default]
     Enforce,
     Shadow,
 }
@@ -339,6 +345,7 @@ impl<'a> PolicyConfig<'a> {
             version: FORMAT_VERSION,
             unmatched: Unmatched::default(),
             hosts: None,
+            rate_limit_headers: None,
             apis,
             portal: None,
             products: Vec::new(),

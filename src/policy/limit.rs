@@ -9,7 +9,7 @@ const MOST_CALLS: u64 = 1_000_000_000;
 /// Ten years, in seconds.
 const LONGEST_PERIOD: u64 = 315_360_000;
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Under this name a subscription's calls are remembered, over changes of the policy too.
     pub name: Box<str>,

@@ -23,13 +23,13 @@ pub mod template;
 use std::collections::HashMap;
 
 pub use compile::{Compiled, compile};
-pub use config::{Compatibility, ErrorFormat, ExtraQueryParameters, Protocol, Unmatched};
+pub use config::{Compatibility, ErrorFormat, ExtraQueryParameters, Mode, Protocol, Unmatched};
 
 use backend::{Backends, SlotTable};
 use limit::Limit;
 use parameter::Parameter;
 use routes::Routes;
-use subscription::{Product, Scope, Subscriptions};
+use subscription::{Product, Scope, Subscription, Subscriptions};
 use template::{Condition, Expect, Segment, Slot, Specificity, Template};
 
 /// The version of the policy file's format.
@@ -52,6 +52,8 @@ pub struct Policy {
     pub apis: Vec<Api>,
     pub products: Vec<Product>,
     pub subscriptions: Subscriptions,
+    /// Whether callers are told what is left of their limits.
+    pub rate_limit_headers: bool,
     pub(crate) suffixes: Suffixes,
     /// A caller's that never reach a backend: those that may carry a credential, and those that
     /// make some servers take another method, path or host than the one that was checked.
@@ -119,6 +121,7 @@ pub struct Operation {
     pub specificity: Specificity,
     pub extra_query: ExtraQueryParameters,
     pub rate_limit: Option<Limit>,
+    pub mode: Mode,
     /// The backend's template, in the same slots.
     pub rewrite: Option<Template>,
     /// The API's backend tables that this operation's parameters can look into, in order.
@@ -158,6 +161,14 @@ impl Policy {
     pub fn reaches(&self, scope: Scope, api: &Api) -> bool {
         let place = self.apis.iter().position(|own| std::ptr::eq(own, api));
         place.is_some_and(|place| compile::reaches(scope, place, &self.products))
+    }
+
+    /// The product that was subscribed to; none for a subscription of an API or of all.
+    pub fn product_of(&self, subscription: &Subscription) -> Option<&Product> {
+        match subscription.scope {
+            Scope::Product(place) => self.products.get(place),
+            Scope::Api(_) | Scope::All => None,
+        }
     }
 }
 

@@ -137,6 +137,7 @@ fn call(
                 backend: address.to_owned(),
                 target: received.target.into_bytes(),
                 headers: received.headers,
+                label: None,
                 answer: Some((reply.status, reply.body)),
             })
         }

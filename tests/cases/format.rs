@@ -96,6 +96,8 @@ pub struct Forwarded {
     /// Headers that do not.
     #[serde(default)]
     pub absent: Vec<String>,
+    /// What logs and statistics call it. Absent: not looked at here.
+    pub outcome: Option<String>,
     /// The backend's status, where the case is about its answer.
     pub status: Option<u16>,
     /// A text that the backend's answer holds.

@@ -18,8 +18,8 @@ pub fn run(file: &CaseFile, case: &Case) -> Result<(), String> {
     let step = match decide(&policy, &Request::read(&headers), NOW) {
         // As if it were the subscription's first call; sequences of calls are in tests/limits.
         Step::Charge(charge) => match charge.settle(None, NOW) {
-            Settled::Admitted(_) => charge.charged(),
-            Settled::Refused(refused, _) => refused,
+            Settled::Admitted(_, charged) => charge.charged(charged),
+            Settled::Exceeded(_, refusal) => charge.refused(refusal),
         },
         step => step,
     };
@@ -30,7 +30,7 @@ pub fn run(file: &CaseFile, case: &Case) -> Result<(), String> {
             headers: reply.headers.into_iter().map(|(n, v)| (n.to_owned(), v.into())).collect(),
             body: reply.body,
         },
-        Step::Forward(edits, _) => forwarded(headers, &edits),
+        Step::Forward(edits, labels, _) => forwarded(headers, &edits, &labels.outcome.text()),
         Step::Continue(edits, _) => {
             let edited = apply(headers.clone(), &edits);
             let kept: Headers = headers
@@ -59,7 +59,7 @@ fn head(request: &CaseRequest) -> Headers {
     head
 }
 
-fn forwarded(headers: Headers, edits: &[Edit<'_>]) -> Outcome {
+fn forwarded(headers: Headers, edits: &[Edit<'_>], label: &str) -> Outcome {
     let mut headers = apply(headers, edits);
     let mut take = |wanted: &str| {
         let index = headers.iter().position(|(name, _)| name == wanted);
@@ -72,6 +72,7 @@ fn forwarded(headers: Headers, edits: &[Edit<'_>]) -> Outcome {
         backend: String::from_utf8(backend).unwrap(),
         target,
         headers,
+        label: Some(label.to_owned()),
         answer: None,
     }
 }

@@ -19,6 +19,8 @@ pub enum Outcome {
         backend: String,
         target: Vec<u8>,
         headers: Headers,
+        /// What logs and statistics call it, as far as it is known here.
+        label: Option<String>,
         answer: Option<(u16, Vec<u8>)>,
     },
     /// It goes on to Envoy's other routes.
@@ -74,7 +76,7 @@ impl Outcome {
                 }
                 Ok(())
             }
-            (Expect::Forwarded(expected), Self::Forwarded { backend, target, headers, answer }) => {
+            (Expect::Forwarded(expected), Self::Forwarded { backend, target, headers, label, answer }) => {
                 same("backend", &expected.backend, backend)?;
                 same("target", &expected.target, &String::from_utf8_lossy(target).into_owned())?;
                 for (name, value) in &expected.headers {
@@ -82,6 +84,9 @@ impl Outcome {
                 }
                 for name in &expected.absent {
                     same(name, &None, &header(headers, name))?;
+                }
+                if let (Some(expected), Some(label)) = (&expected.outcome, label) {
+                    same("outcome", expected, label)?;
                 }
                 if let (Some((status, body)), Some(expected)) = (answer, expected.status) {
                     same("answer", &(expected, ()), &(*status, ()))

@@ -8,6 +8,7 @@ mod flows;
 mod logs;
 mod policies;
 mod protocols;
+mod statistics;
 
 use std::path::Path;
 

@@ -9,6 +9,9 @@ use emulator::{Emulator, Settings};
 use serde_json::{Value, json};
 use support::{Client, Gateway, Options, Reply, render, send};
 
+/// Of one burst.
+const CALLS: usize = 20_000;
+
 struct Limited {
     gateway: Gateway,
     backend: Emulator,
@@ -149,14 +152,23 @@ fn two_workers_admit_exactly_the_limit_on_a_first_ever_key_and_over_reloads() {
     for calls in [40, 1000] {
         let rate = json!({ "rateLimit": { "calls": calls, "renewalPeriod": 3600 } });
         let limited = start(&rate, 2);
-        assert_eq!(limited.burst(4_000, "key"), calls);
+        assert_eq!(limited.burst(CALLS, "key"), calls);
         assert_eq!(limited.backend.received().len(), calls);
         // A policy with a larger limit judges what was kept.
         let more = json!({ "rateLimit": { "calls": calls + 100, "renewalPeriod": 3600 } });
         let next = resource(&policy(&limited.backend, &more));
         limited.gateway.replace_policy(&next).unwrap();
-        assert_eq!(limited.burst(2_000, "key"), 100);
-        assert_eq!(limited.burst(2_000, "other-key"), calls + 100);
+        assert_eq!(limited.burst(CALLS, "key"), 100);
+        // And while policies come and go.
+        let now = resource(&policy(&limited.backend, &rate));
+        thread::scope(|scope| {
+            let burst = scope.spawn(|| limited.burst(CALLS, "other-key"));
+            for ecds in [&now, &next].into_iter().cycle().take(8) {
+                limited.gateway.replace_policy(ecds).unwrap();
+            }
+            let forwarded = burst.join().unwrap();
+            assert!((calls..=calls + 100).contains(&forwarded), "{forwarded} of {calls}");
+        });
     }
 }
 
@@ -167,9 +179,86 @@ fn rate_and_quota_together_are_charged_together() {
         "quota": { "calls": 120, "renewalPeriod": 604_800 },
     });
     let limited = start(&limits, 2);
-    assert_eq!(limited.burst(2_000, "key"), 120);
+    assert_eq!(limited.burst(CALLS, "key"), 120);
     // With the quota gone, the rate limit has its 300 less the 120, and no refused call.
     let rate = json!({ "rateLimit": { "calls": 300, "renewalPeriod": 3600 } });
     limited.gateway.replace_policy(&resource(&policy(&limited.backend, &rate))).unwrap();
-    assert_eq!(limited.burst(2_000, "key"), 180);
+    assert_eq!(limited.burst(CALLS, "key"), 180);
+}
+
+#[test]
+fn a_caller_is_told_what_is_left_and_when_there_is_more() {
+    let limits = json!({
+        "rateLimit": { "calls": 2, "renewalPeriod": 60 },
+        "quota": { "calls": 10, "renewalPeriod": 604_800 },
+    });
+    let limited = start(&limits, 1);
+    let told = |reply: &Reply| {
+        let current = reply.header("ratelimit").expect("RateLimit");
+        let numbers: Vec<(String, u64, u64)> = current
+            .split(", ")
+            .map(|item| {
+                let mut parts = item.split(';');
+                let name = parts.next().unwrap().trim_matches('"').to_owned();
+                let mut number = |key: &str| {
+                    parts.next().and_then(|p| p.strip_prefix(key)).unwrap().parse::<u64>().unwrap()
+                };
+                (name, number("r="), number("t="))
+            })
+            .collect();
+        numbers
+    };
+    let policy = r#""product/starter/rate";q=2;w=60, "product/starter/quota";q=10;w=604800"#;
+    for (rate, quota) in [(1, 9), (0, 8), (0, 8)] {
+        let reply = limited.call("/a", "key");
+        assert_eq!(reply.header("ratelimit-policy").as_deref(), Some(policy));
+        let told = told(&reply);
+        assert_eq!((told[0].0.as_str(), told[0].1), ("product/starter/rate", rate));
+        assert_eq!((told[1].0.as_str(), told[1].1), ("product/starter/quota", quota));
+        assert!((50..=60).contains(&told[0].2) && told[1].2 <= 604_800, "{told:?}");
+    }
+    // Who has no limit is told of none, and what is switched off is gone.
+    assert!(limited.call("/a", "direct-key").header("ratelimit").is_none());
+    let mut silent = self::policy(&limited.backend, &limits);
+    silent["rateLimitHeaders"] = json!(false);
+    limited.gateway.replace_policy(&resource(&silent)).unwrap();
+    for _ in 0..3 {
+        let reply = limited.call("/a", "other-key");
+        assert!(reply.header("ratelimit").is_none() && reply.header("ratelimit-policy").is_none());
+    }
+}
+
+#[test]
+fn a_shadow_operation_has_counters_of_its_own_and_refuses_nobody() {
+    let limits = json!({ "rateLimit": { "calls": 2, "renewalPeriod": 3600 } });
+    let limited = start(&limits, 1);
+    let mut shadow = policy(&limited.backend, &limits);
+    shadow["apis"][0]["operations"][0]["mode"] = json!("shadow");
+    limited.gateway.replace_policy(&resource(&shadow)).unwrap();
+    for key in ["key", "key", "key", "wrong", "key"] {
+        let reply = limited.call("/a", key);
+        assert!(reply.header("x-gateway-refusal").is_none(), "{}", reply.text());
+        assert!(reply.header("ratelimit").is_none(), "nothing is limited");
+    }
+    assert_eq!(limited.backend.received().len(), 5);
+    // What was only tried out cost the enforced operations nothing.
+    assert!(limited.call("/b", "key").header("x-gateway-refusal").is_none());
+    assert!(limited.call("/b", "key").header("x-gateway-refusal").is_none());
+    assert_eq!(limited.call("/b", "key").status, 429);
+    let outcomes = || {
+        let log = limited.gateway.access_log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.map(|line| line["outcome"].as_str().unwrap_or("-").to_owned()).collect::<Vec<_>>()
+    };
+    let expected = [
+        "forwarded",
+        "forwarded",
+        "shadow_rate_limit_exceeded",
+        "shadow_subscription_key_invalid",
+        "shadow_rate_limit_exceeded",
+        "forwarded",
+        "forwarded",
+        "rate_limit_exceeded",
+    ];
+    support::eventually("the access log says what would have been", || outcomes() == expected);
 }

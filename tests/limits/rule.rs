@@ -1,6 +1,6 @@
 //! The rule, held against an oracle that keeps every call.
 
-use azureml_gateway::decide::limits::{Exceeded, Plan, Verdict};
+use azureml_gateway::decide::limits::{Exceeded, Plan, Standing, Verdict};
 use azureml_gateway::policy::limit::{Kind, Limit};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -18,11 +18,16 @@ fn quota(calls: u64, period: u64) -> Limit {
 struct Counter(Option<Vec<u8>>);
 
 impl Counter {
-    fn call(&mut self, limits: &[&Limit], anchor: i64, now: u64) -> Result<(), Exceeded> {
+    fn call<'p>(
+        &mut self,
+        limits: &[&'p Limit],
+        anchor: i64,
+        now: u64,
+    ) -> Result<Vec<Standing<'p>>, Exceeded<'p>> {
         match Plan::new(limits.to_vec(), anchor).settle(self.0.as_deref(), now) {
-            Verdict::Admit(content) => {
+            Verdict::Admit(content, standings) => {
                 self.0 = Some(content);
-                Ok(())
+                Ok(standings)
             }
             Verdict::Refuse(exceeded, content) => {
                 self.0 = content.or_else(|| self.0.take());
@@ -34,7 +39,7 @@ impl Counter {
     /// Whether a call would pass, without making it.
     fn would_admit(&self, limits: &[&Limit], anchor: i64, now: u64) -> bool {
         let verdict = Plan::new(limits.to_vec(), anchor).settle(self.0.as_deref(), now);
-        matches!(verdict, Verdict::Admit(_))
+        matches!(verdict, Verdict::Admit(..))
     }
 }
 
@@ -72,7 +77,7 @@ proptest! {
         for now in times {
             let expected = in_window(&admitted, now, limit.period) < calls;
             match counter.call(&[&limit], 0, now) {
-                Ok(()) => {
+                Ok(_) => {
                     prop_assert!(expected, "admitted at {now}");
                     admitted.push(now);
                 }
@@ -88,6 +93,38 @@ proptest! {
         }
     }
 
+    /// What a caller is told to be left passes at once and no more, and after the seconds it was
+    /// told there is more.
+    #[test]
+    fn what_is_told_to_be_left_is_left(
+        rate_calls in 1u64..=64,
+        quota_calls in 1u64..=64,
+        times in arrivals(60_000),
+    ) {
+        let (rate, quota) = (rate(rate_calls, 60_000), quota(quota_calls, 300_000));
+        let (mut counter, mut admitted) = (Counter::default(), Vec::new());
+        for now in times {
+            let standings = match counter.call(&[&rate, &quota], 0, now) {
+                Ok(standings) => {
+                    admitted.push(now);
+                    standings
+                }
+                Err(exceeded) => exceeded.standings,
+            };
+            let window = |t: &&u64| **t / quota.period == now / quota.period;
+            let spent = [in_window(&admitted, now, rate.period), admitted.iter().filter(window).count() as u64];
+            for (standing, spent) in standings.iter().zip(spent) {
+                prop_assert_eq!(standing.remaining, standing.limit.calls - spent);
+            }
+            let later = now + standings[0].seconds * 1000;
+            prop_assert!(spent[0] == 0 || in_window(&admitted, later, rate.period) < spent[0]);
+            let sooner = later.saturating_sub(1001);
+            prop_assert!(sooner <= now || in_window(&admitted, sooner, rate.period) == spent[0]);
+            let end = (now / quota.period + 1) * quota.period;
+            prop_assert_eq!(standings[1].seconds, (end - now).div_ceil(1000));
+        }
+    }
+
     #[test]
     fn above_64_calls_no_window_has_more_and_none_is_forgotten_too_late(
         calls in 65u64..200,
@@ -99,7 +136,7 @@ proptest! {
             // Each time stands for a burst.
             for _ in 0..7 {
                 match counter.call(&[&limit], 0, now) {
-                    Ok(()) => {
+                    Ok(_) => {
                         admitted.push(now);
                         prop_assert!(in_window(&admitted, now, limit.period) <= calls);
                     }
@@ -129,11 +166,11 @@ proptest! {
             let window = since / limit.period;
             let count = spent.entry(window).or_default();
             match counter.call(&[&limit], anchor, now) {
-                Ok(()) => {
+                Ok(_) => {
                     prop_assert!(*count < calls);
                     *count += 1;
                 }
-                Err(Exceeded { seconds, kind }) => {
+                Err(Exceeded { seconds, kind, .. }) => {
                     prop_assert_eq!((*count, kind), (calls, Kind::Quota));
                     let end = (window + 1) * limit.period;
                     prop_assert_eq!(seconds, (end - since).div_ceil(1000).max(1));
@@ -260,5 +297,5 @@ fn of_several_limits_the_longest_wait_is_told() {
     let mut counter = Counter::default();
     assert!(counter.call(&[&rate, &quota], 0, 600_000).is_ok());
     let refused = counter.call(&[&rate, &quota], 0, 601_000).unwrap_err();
-    assert_eq!(refused, Exceeded { kind: Kind::Quota, seconds: 599 });
+    assert_eq!((refused.kind, refused.seconds), (Kind::Quota, 599));
 }

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use azureml_gateway::decide::refusal::CODES;
 use azureml_gateway::policy::backend::Credentials;
 use azureml_gateway::policy::config::SubscriptionState;
 use azureml_gateway::policy::limit::{Kind, Limit};
 use azureml_gateway::policy::subscription::Product;
-use azureml_gateway::policy::{Api, Policy, Protocol, Unmatched};
+use azureml_gateway::policy::{Api, Mode, Operation, Policy, Protocol, Unmatched};
 
 use crate::source::Source;
 
@@ -44,12 +45,44 @@ fn summary(policy: &Policy) {
         println!("product {}: {}", product.name, apis.join(", "));
         product.limits.iter().for_each(limit);
     }
+    println!(
+        "statistics: at most {} time series, if backends answer with {STATUSES} status codes",
+        series(policy)
+    );
     let quota = |product: &Product| product.limits.iter().any(|limit| limit.kind == Kind::Quota);
     if policy.products.iter().any(quota) {
         println!(
             "quotas are counted in one Envoy's memory: a restart begins anew, replicas count alone"
         );
     }
+}
+
+/// The status codes by which the series are counted: backends choose them, not the policy.
+const STATUSES: usize = 20;
+/// What Prometheus has of one of Envoy's histograms: its buckets, sum and count.
+const HISTOGRAM: usize = 22;
+
+/// The most time series that envoy.yaml's statistics can make of this policy: `requests` by all
+/// labels, two counters of bytes by caller, and a histogram by operation.
+fn series(policy: &Policy) -> usize {
+    // Below no API, or refused by Envoy itself.
+    let elsewhere = STATUSES + 2 + HISTOGRAM;
+    // With its own status, and with gRPC's 200.
+    let refused = 2 * CODES.len();
+    let api = |api: &Api| {
+        let reaching = policy.subscriptions.iter().filter(|s| policy.reaches(s.scope, api)).count();
+        // Some are refused before their operation is known, so that their caller is not either.
+        let unknown = refused + 2 + HISTOGRAM;
+        let operation = |operation: &Operation| {
+            let forwarded = match operation.mode {
+                Mode::Enforce => STATUSES,
+                Mode::Shadow => STATUSES * (CODES.len() + 1),
+            };
+            (reaching + 1) * (refused + forwarded + 2) + HISTOGRAM
+        };
+        unknown + api.operations.iter().map(operation).sum::<usize>()
+    };
+    elsewhere + policy.apis.iter().map(api).sum::<usize>()
 }
 
 fn limit(limit: &Limit) {
@@ -95,7 +128,16 @@ fn api_summary(policy: &Policy, api: &Api) {
         api.operations.len()
     );
     for operation in &api.operations {
-        println!("    {:<6} {}  ({})", operation.method, operation.url_template(), operation.name);
+        let shadow = match operation.mode {
+            Mode::Enforce => "",
+            Mode::Shadow => ", SHADOW: values, subscription and limits refuse nothing",
+        };
+        println!(
+            "    {:<6} {}  ({}{shadow})",
+            operation.method,
+            operation.url_template(),
+            operation.name
+        );
     }
     for backend in api.backends.iter() {
         let matches: Vec<_> =

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use azureml_gateway::decide::query::Query;
 use azureml_gateway::decide::route::{Mismatch, judge};
-use azureml_gateway::decide::{Edit, Request, Settled, Step, decide};
+use azureml_gateway::decide::{Edit, Labels, Request, Settled, Step, decide};
 use azureml_gateway::policy::{Operation, Policy};
 
 use crate::source::Source;
@@ -25,26 +25,26 @@ pub(crate) fn run(
     // As if it were the subscription's first call.
     let step = match decide(policy, &request, now()) {
         Step::Charge(charge) => match charge.settle(None, now()) {
-            Settled::Admitted(_) => charge.charged(),
-            Settled::Refused(refused, _) => refused,
+            Settled::Admitted(_, charged) => charge.charged(charged),
+            Settled::Exceeded(_, refusal) => charge.refused(refusal),
         },
         step => step,
     };
     match step {
         Step::Charge(_) => {}
         Step::Reply(reply, labels) => {
-            println!("refused: {} {}", reply.status, labels.outcome);
+            println!("refused: {} {}", reply.status, labels.outcome.text());
             for (name, value) in &reply.headers {
                 println!("  {name}: {value}");
             }
             println!("  {}", String::from_utf8_lossy(&reply.body));
         }
-        Step::Forward(edits, labels) | Step::Continue(edits, labels) => {
-            if let Some(subscription) = labels.subscription {
-                println!("subscription: {subscription}");
+        Step::Continue(edits, labels) => sent_on(&edits, &labels),
+        Step::Forward(edits, labels, answer) => {
+            sent_on(&edits, &labels);
+            for (name, value) in answer {
+                println!("  and in the answer {name}: {value}");
             }
-            println!("{}", labels.outcome);
-            edits.iter().for_each(print_edit);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -90,6 +90,14 @@ fn candidates(policy: &Policy, request: &Request<'_>) {
             operation.name
         );
     }
+}
+
+fn sent_on(edits: &[Edit<'_>], labels: &Labels<'_>) {
+    if let Some(subscription) = labels.subscription {
+        println!("subscription: {subscription}");
+    }
+    println!("{}", labels.outcome.text());
+    edits.iter().for_each(print_edit);
 }
 
 fn print_edit(edit: &Edit<'_>) {

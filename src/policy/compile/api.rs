@@ -1,13 +1,13 @@
 //! Compiles one API.
 
-use crate::policy::backend::{Backend, BaseUrl, Credentials};
+use crate::policy::backend::{Backend, Backends, BaseUrl, Credentials};
 use crate::policy::config::{ApiConfig, KeyNamesConfig, Protocol};
 use crate::policy::limit::{Kind, Limit};
 use crate::policy::overlap;
 use crate::policy::problem::{JsonPath, Problems};
 use crate::policy::read;
 use crate::policy::routes::Routes;
-use crate::policy::{Api, HeaderName, KeyNames, Operation};
+use crate::policy::{Api, HeaderName, KeyNames, Mode, Operation};
 
 use super::{Environment, NAME_RULE, backend, is_name, operation};
 
@@ -55,6 +55,7 @@ pub(super) fn compile(
              subscription key needs another",
         );
     }
+    warn_of_shadow(config, &operations, &backends, path, problems);
     let limited = rate_limit.is_some() || operations.iter().any(|(_, o)| o.rate_limit.is_some());
     if limited && config.subscription_required == Some(false) {
         problems.warning(
@@ -168,6 +169,33 @@ fn check_operations(operations: &[(usize, Operation)], path: &JsonPath, problems
                 problems.error(&path.index(*i).key("urlTemplate"), message);
             }
         }
+    }
+}
+
+/// What is only tried out guards nothing.
+fn warn_of_shadow(
+    config: &ApiConfig<'_>,
+    operations: &[(usize, Operation)],
+    backends: &Backends,
+    path: &JsonPath,
+    problems: &mut Problems,
+) {
+    let keyed = |backend: &Backend| matches!(backend.credentials, Credentials::Keys(_));
+    let anonymous = match (config.subscription_required, backends.iter().any(keyed)) {
+        (Some(false), _) => "",
+        (_, true) => {
+            ": callers without a subscription get in, and the backend's key goes with their calls"
+        }
+        (_, false) => ": callers without a subscription get in",
+    };
+    for (i, _) in operations.iter().filter(|(_, operation)| operation.mode == Mode::Shadow) {
+        problems.warning(
+            &path.key("operations").index(*i).key("mode"),
+            format!(
+                "is \"shadow\": allowed values, subscriptions and limits are judged and refuse \
+                 nothing{anonymous}"
+            ),
+        );
     }
 }
 

@@ -88,6 +88,7 @@ fn policy(
     Some(Policy {
         unmatched: config.unmatched,
         hosts,
+        rate_limit_headers: config.rate_limit_headers.unwrap_or(true),
         suffixes: Suffixes::new(apis.iter().map(|api| api.path.as_ref())),
         removed_headers: removed_headers(&apis),
         key_queries: key_queries(&apis),

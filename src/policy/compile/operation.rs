@@ -1,6 +1,6 @@
 //! Compiles one operation: its template, its parameters, and its rewrite.
 
-use crate::policy::config::{Mode, OperationConfig, ParameterConfig, ParameterType};
+use crate::policy::config::{OperationConfig, ParameterConfig, ParameterType};
 use crate::policy::limit::{Kind, Limit};
 use crate::policy::parameter::{Parameter, Rule};
 use crate::policy::problem::{JsonPath, Problems};
@@ -38,9 +38,6 @@ pub(super) fn compile(
         &path.key("rateLimit"),
         problems,
     );
-    if config.mode == Some(Mode::Shadow) {
-        problems.error(&path.key("mode"), "must be \"enforce\": this version has no other");
-    }
     check_documentation(config, path, problems);
 
     let mut uses: Vec<(String, Place)> = Vec::new();
@@ -98,6 +95,7 @@ pub(super) fn compile(
         specificity,
         extra_query: config.extra_query_parameters,
         rate_limit,
+        mode: config.mode,
         rewrite,
         backend_tables: Vec::new(),
     })

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use azureml_gateway::policy::subscription::KeyHash;
 use serde_json::{Value, json};
 
 use crate::load::{CALLER_KEY, Service};
@@ -12,7 +13,22 @@ use crate::upstream::KEY;
 /// Where the key of every backend stands in Envoy's environment, of the shipped policy's too.
 pub const KEY_VARIABLE: &str = "AZUREML_DEMO_KEY";
 
-const SUBSCRIPTIONS: usize = 10;
+/// What the policy holds.
+#[derive(Clone, Copy)]
+pub struct Size<'a> {
+    pub services: &'a [Service],
+    pub subscriptions: usize,
+    pub limits: Limits,
+}
+
+/// What the callers' product limits. Nobody reaches the limits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Limits {
+    None,
+    Silent,
+    /// With the answer's RateLimit fields.
+    Told,
+}
 
 /// Services in workspaces of five, named as AzureML names them.
 pub fn services(count: usize) -> Vec<Service> {
@@ -24,20 +40,28 @@ pub fn services(count: usize) -> Vec<Service> {
 }
 
 /// The ECDS resource of `envoy/policy.json` with these services as backends of its first API.
-pub fn serving(root: &Path, upstream: &str, services: &[Service]) -> Result<String, String> {
+pub fn serving(root: &Path, upstream: &str, size: Size<'_>) -> Result<String, String> {
     let mut policy = shipped(root)?;
     let api = policy.pointer_mut("/apis/0").ok_or("the shipped policy has no API")?;
     api["serviceUrl"] = json!(format!("http://{upstream}"));
-    api["backends"] = services.iter().map(backend).collect();
+    api["backends"] = size.services.iter().map(backend).collect();
     api["subscriptionRequired"] = json!(true);
-    policy["subscriptions"] = (0..SUBSCRIPTIONS).map(subscription).collect();
+    let mut product = json!({ "name": "bench", "apis": [api["name"]] });
+    if size.limits != Limits::None {
+        product["rateLimit"] = json!({ "calls": 1_000_000_000, "renewalPeriod": 60 });
+        product["quota"] = json!({ "calls": 1_000_000_000, "renewalPeriod": 604_800 });
+    }
+    policy["products"] = json!([product]);
+    policy["rateLimitHeaders"] = json!(size.limits == Limits::Told);
+    policy["subscriptions"] = (0..size.subscriptions).map(subscription).collect();
     render(&policy)
 }
 
 /// The callers use the first; the others make the table more than one row.
 fn subscription(n: usize) -> Value {
     let key = if n == 0 { CALLER_KEY.to_owned() } else { format!("{CALLER_KEY}-{n}") };
-    json!({ "name": format!("bench-{n}"), "scope": "/apis", "primaryKey": { "value": key } })
+    let hash = KeyHash::of(key.as_bytes()).hex();
+    json!({ "name": format!("bench-{n}"), "scope": "/products/bench", "primaryKey": { "sha256": hash } })
 }
 
 /// The shipped policy at another path: it lets the calls pass, as in front of a sidecar's own routes.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use support::{Options, layout};
 
 use crate::load::Calls;
-use crate::policy::{self, KEY_VARIABLE};
+use crate::policy::{self, KEY_VARIABLE, Limits, Size};
 use crate::upstream::{KEY, Upstream};
 use crate::yaml;
 
@@ -56,7 +56,8 @@ impl Variant {
             fs::read_to_string(&source).map_err(|e| format!("{}: {e}", source.display()))?;
         let address = upstream.address.to_string();
         let (ten, thousand) = (policy::services(10), policy::services(1000));
-        let serving = policy::serving(&root, &address, &ten)?;
+        let small = Size { services: &ten, subscriptions: 10, limits: Limits::None };
+        let serving = policy::serving(&root, &address, small)?;
 
         let without = |name: &str, edit: Edit| {
             let mut options = options(&source, &address, "{}", edit)?;
@@ -80,9 +81,13 @@ impl Variant {
                 ..without(UNLOGGED_ROUTER_ONLY, router_only_unlogged)?
             };
             variants.push(unlogged);
-            let gateway =
-                with("gateway, no access log", unlogged_gateway, &serving, Calls::mix(&ten))?;
-            variants.push(Self { base: UNLOGGED_ROUTER_ONLY, ..gateway });
+            let mut counted = |name: &str, edit: Edit, base: &'static str| {
+                let gateway = with(name, edit, &serving, Calls::mix(&ten))?;
+                variants.push(Self { base, ..gateway });
+                Ok::<_, String>(())
+            };
+            counted("gateway, no log, no stats", unlogged_gateway, UNLOGGED_ROUTER_ONLY)?;
+            counted("gateway, no statistics", uncounted_gateway, ROUTER_ONLY)?;
             let elsewhere = policy::elsewhere(&root)?;
             variants.push(with(
                 "gateway, passes untouched",
@@ -90,8 +95,18 @@ impl Variant {
                 &elsewhere,
                 Calls::mix(&ten),
             )?);
-            let large = policy::serving(&root, &address, &thousand)?;
-            variants.push(with("gateway, 1,000 services", shipped, &large, Calls::mix(&thousand))?);
+            for (name, size, services) in [
+                ("gateway, limited", Size { limits: Limits::Silent, ..small }, &ten),
+                ("gateway, limited and told", Size { limits: Limits::Told, ..small }, &ten),
+                (
+                    "1,000 services, 10,000 keys",
+                    Size { services: &thousand, subscriptions: 10_000, ..small },
+                    &thousand,
+                ),
+            ] {
+                let ecds = policy::serving(&root, &address, size)?;
+                variants.push(with(name, shipped, &ecds, Calls::mix(services))?);
+            }
             variants.push(with("gateway, a refusal", shipped, &serving, Calls::refused(&ten))?);
         }
         for Build { name, wasm } in builds {
@@ -108,8 +123,13 @@ fn shipped(yaml: &str, _upstream: &str) -> Result<String, String> {
     yaml::discards_access_log(yaml)
 }
 
+fn uncounted_gateway(yaml: &str, _upstream: &str) -> Result<String, String> {
+    yaml::discards_access_log(&yaml::uncounted(yaml)?)
+}
+
+/// Usage statistics are the gateway's: Envoy alone has no labels to count by.
 fn router_only(yaml: &str, upstream: &str) -> Result<String, String> {
-    yaml::router_only(&yaml::discards_access_log(yaml)?, upstream)
+    yaml::router_only(&yaml::discards_access_log(&yaml::uncounted(yaml)?)?, upstream)
 }
 
 fn unlogged_gateway(yaml: &str, _upstream: &str) -> Result<String, String> {

@@ -47,7 +47,14 @@ pub fn discards_access_log(yaml: &str) -> Result<String, String> {
     )
 }
 
-/// No access log at all.
+/// No usage statistics.
+pub fn uncounted(yaml: &str) -> Result<String, String> {
+    let mut text = yaml.to_owned();
+    text.replace_range(block(yaml, &["access_log:", "- name: envoy.access_loggers.stats"])?, "");
+    Ok(text)
+}
+
+/// Neither access log nor usage statistics.
 pub fn unlogged(yaml: &str) -> Result<String, String> {
     let mut text = yaml.to_owned();
     text.replace_range(block(yaml, &["access_log:"])?, "");
@@ -74,7 +81,11 @@ fn block(yaml: &str, path: &[&str]) -> Result<Range<usize>, String> {
     let inside = |line: &str| {
         let deeper = indent(line) > indent(first);
         let item = indent(line) == indent(first) && line.trim_start().starts_with("- ");
-        line.trim().is_empty() || deeper || (item && !first.trim_start().starts_with("- "))
+        let comment = line.trim_start().starts_with('#');
+        line.trim().is_empty()
+            || comment
+            || deeper
+            || (item && !first.trim_start().starts_with("- "))
     };
     let end = lines.find(|(_, line)| !inside(line)).map_or(yaml.len(), |(start, _)| start);
     Ok(start..end)
@@ -98,6 +109,8 @@ mod tests {
         for kept in ["filters.http.health_check", "filters.http.router", "- name: https"] {
             assert!(text.contains(kept), "{kept}");
         }
+        let uncounted = uncounted(&shipped()).unwrap();
+        assert!(uncounted.contains("json_format") && !uncounted.contains("access_loggers.stats"));
         assert!(discards_access_log(&shipped()).unwrap().contains("path: /dev/null"));
     }
 
