@@ -76,7 +76,10 @@ impl Outcome {
                 }
                 Ok(())
             }
-            (Expect::Forwarded(expected), Self::Forwarded { backend, target, headers, label, answer }) => {
+            (
+                Expect::Forwarded(expected),
+                Self::Forwarded { backend, target, headers, label, answer },
+            ) => {
                 same("backend", &expected.backend, backend)?;
                 same("target", &expected.target, &String::from_utf8_lossy(target).into_owned())?;
                 for (name, value) in &expected.headers {
