@@ -26,7 +26,7 @@ build: target ## Builds dist/azureml-gateway.wasm, its SHA-256, and dist/gateway
 	$(CARGO) build --bin gatewayctl --locked
 	@mkdir -p dist
 	@install target/debug/gatewayctl dist/gatewayctl
-	@install -m 644 target/$(WASM_TARGET)/release/azureml_gateway.wasm $(WASM)
+	$(CARGO) run --quiet --package exports --locked -- target/$(WASM_TARGET)/release/azureml_gateway.wasm $(WASM)
 	@cd dist && $(PYTHON) -c "import hashlib; n = 'azureml-gateway.wasm'; print(hashlib.sha256(open(n, 'rb').read()).hexdigest(), n, sep='  ')" > azureml-gateway.wasm.sha256
 	@ls -l $(WASM)
 
