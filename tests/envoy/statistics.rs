@@ -78,8 +78,12 @@ fn every_request_counts_once_under_names_of_the_policy() {
     // A refused call's body is not read.
     assert_eq!(received[&caller], 5 * GUIDES_BODY.len() as u64);
     assert_eq!(samples(&demo.gateway, "envoy_gateway_sent_bytes")[&caller], sent);
-    let durations = samples(&demo.gateway, "envoy_gateway_request_duration_count");
-    assert_eq!(durations[&format!("api=\"{api}\",operation=\"rrs-execute\"")], 9);
+    let operation = format!("api=\"{api}\",operation=\"rrs-execute\"");
+    // Envoy joins its workers' histograms every five seconds.
+    eventually("every duration is there", || {
+        let counts = samples(&demo.gateway, "envoy_gateway_request_duration_count");
+        counts.get(&operation) == Some(&9)
+    });
     let page = demo.gateway.admin().page("/stats/prometheus").unwrap();
     assert!(!page.contains("c4nary"), "a label has a caller's text");
 }

@@ -24,8 +24,7 @@ const CALLBACKS: [(&str, &str); 3] = [
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let (Some(input), Some(output), None) =
-        (arguments.next(), arguments.next(), arguments.next())
+    let (Some(input), Some(output), None) = (arguments.next(), arguments.next(), arguments.next())
     else {
         eprintln!("usage: exports IN.wasm OUT.wasm");
         return ExitCode::from(2);
