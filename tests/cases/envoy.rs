@@ -68,8 +68,14 @@ fn start(file: &CaseFile, listener: Listener) -> Result<Running, String> {
     let mut policy = file.policy_text();
     let mut backends = Vec::new();
     for address in BACKENDS {
-        let emulator = Emulator::start(Settings::demo("demo-key")).map_err(|e| e.to_string())?;
-        policy = policy.replace(address, &emulator.address().to_string());
+        let settings = Settings::shipped(|variable| file.environment.get(variable).cloned());
+        let emulator = Emulator::start(settings).map_err(|e| e.to_string())?;
+        // Also where a backend is known by a name below `localhost`.
+        let port = |address: &str| address.rsplit(':').next().unwrap_or_default().to_owned();
+        let (from, to) = (port(address), port(&emulator.address().to_string()));
+        for host in ["127.0.0.1", "localhost"] {
+            policy = policy.replace(&format!("{host}:{from}"), &format!("{host}:{to}"));
+        }
         backends.push((address, emulator));
     }
     let environment = file.environment.clone().into_iter().collect();
