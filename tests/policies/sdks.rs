@@ -31,7 +31,7 @@ fn python(module: &str) -> Command {
     let python: PathBuf = root().join(".venv/sdks/bin/python");
     assert!(python.exists(), "{} {MISSING}", python.display());
     let mut command = Command::new(python);
-    command.args(["-B", "-W", "error::DeprecationWarning:__main__", "-m", "unittest", module]);
+    command.args(["-B", "-m", "unittest", module]);
     command
 }
 

@@ -35,7 +35,8 @@ fn every_shipped_policy_has_its_cases_and_its_section() {
 
 #[test]
 fn every_call_that_make_run_prints_is_answered_by_its_backend() {
-    for name in names() {
+    // The guide's policy is not in the folder of the others.
+    for name in names().into_iter().chain(["../policy".to_owned()]) {
         let rig = Rig::start(&name);
         let calls = example::calls(&rig.policy);
         assert!(!calls.is_empty(), "{name} has no operation with an example");

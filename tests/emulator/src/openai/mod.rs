@@ -142,6 +142,8 @@ impl<T: DeserializeOwned> Ask<T> {
 }
 
 /// What every answer begins with.
+// Only the gateway's core takes time as an argument.
+#[allow(clippy::disallowed_methods)]
 fn envelope(object: &str, prefix: &str, model: &str) -> Value {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let id = format!("{prefix}-{}", Uuid::new_v4().simple());
