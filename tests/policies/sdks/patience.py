@@ -1,4 +1,4 @@
-"""Clients with their own retries, against a limit of one call in three seconds: both calls are answered."""
+"""Clients with their own retries, against a limit of one call in six seconds: both calls are answered."""
 
 import unittest
 

@@ -1,4 +1,4 @@
-// npm openai with its own retries, against a limit of one call in three seconds: both calls are answered.
+// npm openai with its own retries, against a limit of one call in six seconds: both calls are answered.
 
 import assert from "node:assert/strict";
 import test from "node:test";
