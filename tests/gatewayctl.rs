@@ -212,7 +212,7 @@ fn render_replaces_the_file_whole_or_not_at_all() {
 fn the_schema_takes_what_the_gateway_takes() {
     let schema: Value = serde_json::from_str(&gatewayctl(&["schema"], None).out).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
-    let files = ["tests/config_warned", "envoy"].into_iter().flat_map(policies);
+    let files = ["tests/config_warned", "envoy", "envoy/policies"].into_iter().flat_map(policies);
     for (file, policy) in files {
         let problems: Vec<_> = schema.iter_errors(&policy).map(|e| e.to_string()).collect();
         assert!(problems.is_empty(), "{}: {problems:?}", file.display());

@@ -186,10 +186,12 @@ impl BaseUrl {
         Authority::parse(self.authority.as_bytes()).map_or("", |authority| authority.host)
     }
 
-    /// Whether what is sent there stays on this machine.
+    /// Whether what is sent there stays on this machine. So do names below `localhost`, which Envoy's resolver answers
+    /// itself (RFC 6761).
     pub fn is_loopback(&self) -> bool {
         let host = self.host().trim_start_matches('[').trim_end_matches(']');
-        host.eq_ignore_ascii_case("localhost")
+        let last = host.rsplit('.').next().unwrap_or_default();
+        last.eq_ignore_ascii_case("localhost")
             || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }
@@ -238,6 +240,8 @@ mod tests {
             ("http://127.0.0.1:1", true),
             ("http://localhost", true),
             ("http://[::1]:80", true),
+            ("http://model.localhost:1", true),
+            ("http://model-localhost", false),
             ("http://10.0.0.1", false),
             ("http://localhost.example", false),
         ] {

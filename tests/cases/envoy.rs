@@ -68,8 +68,13 @@ fn start(file: &CaseFile, listener: Listener) -> Result<Running, String> {
     let mut policy = file.policy_text();
     let mut backends = Vec::new();
     for address in BACKENDS {
-        let emulator = Emulator::start(Settings::demo("demo-key")).map_err(|e| e.to_string())?;
-        policy = policy.replace(address, &emulator.address().to_string());
+        let settings = Settings::shipped(|variable| file.environment.get(variable).cloned());
+        let emulator = Emulator::start(settings).map_err(|e| e.to_string())?;
+        // Also where a backend is known by a name below `localhost`.
+        for host in ["127.0.0.1", "localhost"] {
+            let known = format!("{host}:{}", port_of(address));
+            policy = policy.replace(&known, &format!("{host}:{}", emulator.address().port()));
+        }
         backends.push((address, emulator));
     }
     let environment = file.environment.clone().into_iter().collect();
@@ -126,15 +131,21 @@ fn call(
             Ok(Outcome::Answered { status: reply.status, headers: reply.headers, body: reply.body })
         }
         (Some((address, received)), None) => {
-            let backend = backends.iter().find(|(a, _)| *a == address).map(|(_, b)| b.address());
+            let port =
+                backends.iter().find(|(a, _)| *a == address).map(|(_, b)| b.address().port());
             let host: Vec<_> = received.headers.iter().filter(|(name, _)| name == "host").collect();
-            let expected = backend.map(|backend| backend.to_string()).unwrap_or_default();
-            match host.as_slice() {
-                [(_, host)] if *host == expected.as_bytes() => {}
-                other => return Err(format!("the backend's Host: {other:?}, not {expected}")),
-            }
+            let [(_, host)] = host.as_slice() else {
+                return Err(format!("the backend's Host: {host:?}, not one"));
+            };
+            // The host that was called, at the port by which the case knows it.
+            let host = String::from_utf8_lossy(host);
+            let known = host.strip_suffix(&format!(":{}", port.unwrap_or_default()));
+            let Some(name) = known else {
+                return Err(format!("the backend's Host: {host}, not its address"));
+            };
+            let backend = format!("{name}:{}", port_of(address));
             Ok(Outcome::Forwarded {
-                backend: address.to_owned(),
+                backend,
                 target: received.target.into_bytes(),
                 headers: received.headers,
                 label: None,
@@ -143,6 +154,10 @@ fn call(
         }
         (Some(_), Some(_)) => Err("more than one request reached a backend".into()),
     }
+}
+
+fn port_of(address: &str) -> &str {
+    address.rsplit(':').next().unwrap_or_default()
 }
 
 fn by_envoy(outcome: &Outcome, expected: u16) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! Runs every case file of this folder twice: natively against the decision alone, and through a
+//! Runs every case file of this folder and of tests/policies twice: natively against the decision alone, and through a
 //! real Envoy with the shipped listener. The attacks also go through a listener of somebody else's,
 //! which normalises paths before the filter sees them.
 
@@ -61,10 +61,12 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
+/// Those of this folder, and those of the shipped policies.
 fn case_files() -> Vec<CaseFile> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut paths: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut paths: Vec<_> = ["cases", "policies"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(tests.join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .collect();

@@ -158,8 +158,9 @@ fn reachable(apis: &[(usize, Api)], path: &JsonPath, problems: &mut Problems) {
     }
 }
 
-const CREDENTIALS: [&str; 3] =
-    ["authorization", "proxy-authorization", "ocp-apim-subscription-key"];
+/// `api-key` is where Azure's clients put theirs, some of them beside the same key as a bearer token.
+const CREDENTIALS: [&str; 4] =
+    ["authorization", "proxy-authorization", "ocp-apim-subscription-key", "api-key"];
 
 /// By these a caller would reach another method, path or host behind a checked operation, with
 /// servers and frameworks that believe them.

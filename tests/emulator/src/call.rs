@@ -74,7 +74,7 @@ async fn segment(parts: &mut Parts, shared: &Arc<Shared>, name: &str) -> Result<
 }
 
 /// Exactly one Authorization, of the scheme Bearer, with this key: a second one is refused even if it is the same.
-fn bears(headers: &HeaderMap, key: &str) -> bool {
+pub(crate) fn bears(headers: &HeaderMap, key: &str) -> bool {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return false;

@@ -29,7 +29,8 @@ pub(crate) fn features(text: &str) -> impl Iterator<Item = String> {
     count(text).into_iter().map(|count| count.to_string())
 }
 
-fn count(text: &str) -> [u32; BUCKETS] {
+/// The features of a text, as numbers.
+pub(crate) fn count(text: &str) -> [u32; BUCKETS] {
     let mut counts = [0; BUCKETS];
     let mut add = |hash: u32| {
         if let Some(count) = counts.get_mut(hash as usize % BUCKETS) {

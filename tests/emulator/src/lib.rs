@@ -1,6 +1,7 @@
-//! A stand-in of the AzureML Studio (classic) web service, retired in 2024, for tests and for `make run`.
+//! A stand-in of the services that the shipped policies publish, for tests and for `make run`: the AzureML Studio
+//! (classic) web service, retired in 2024, and those of today.
 //!
-//! It serves the example service of the API Management guide: feature hashing of column `Col2`, in request-response
+//! Of the classic one it serves the example service of the API Management guide: feature hashing of column `Col2`, in request-response
 //! form (RRS) and in batch form (BES), computed and never looked up. It keeps a record of every request as it came,
 //! which is how a test sees what a gateway in front of it really sent.
 //!
@@ -19,6 +20,8 @@
 //! | `rrs` | execute |
 //! | `bes`, `job`, `blobs` | submit, start, status, cancel; what a job goes through; where its tables lie |
 //! | `hashing` | the service itself |
+//! | `online_endpoint` | Azure ML online endpoints |
+//! | `openai` | Azure OpenAI in both its forms, and a model server without a key |
 //! | `swagger` | what the service says of itself |
 //! | `fault` | the table of errors |
 
@@ -30,6 +33,8 @@ mod call;
 mod fault;
 mod hashing;
 mod job;
+mod online_endpoint;
+mod openai;
 mod query;
 mod record;
 mod rrs;
@@ -38,6 +43,7 @@ mod swagger;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+pub use online_endpoint::{Endpoint, Model};
 pub use record::Received;
 pub use server::Emulator;
 
@@ -49,6 +55,10 @@ pub const DEFAULT_CONCURRENCY: usize = 20;
 pub struct Settings {
     /// The services; each has its own key, jobs and concurrency.
     pub services: Vec<Service>,
+    /// The online endpoints, known by their hosts.
+    pub endpoints: Vec<Endpoint>,
+    /// The key of the Azure OpenAI resource; without one, nobody is let in.
+    pub openai_key: Option<String>,
     /// A loopback address; port 0 takes a free port.
     pub address: SocketAddr,
     /// The concurrent RRS calls of a service, above which it answers 503.
@@ -63,9 +73,34 @@ impl Settings {
     pub fn demo(key: impl Into<String>) -> Self {
         Self {
             services: vec![Service::demo(key)],
+            endpoints: Vec::new(),
+            openai_key: None,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             concurrency: DEFAULT_CONCURRENCY,
             log: false,
+        }
+    }
+
+    /// What the shipped policies publish. Each service has the key of the variable that its policy names; one whose
+    /// variable is not set is not there.
+    #[must_use]
+    pub fn shipped(key: impl Fn(&str) -> Option<String>) -> Self {
+        let endpoint = |variable: &str, name: &str, model| {
+            key(variable).map(|key| Endpoint { name: name.to_owned(), key, model })
+        };
+        let endpoints = [
+            endpoint("FEATURE_HASHING_KEY", "feature-hashing", Model::FeatureHashing),
+            endpoint("WORD_COUNT_KEY", "word-count", Model::WordCount),
+        ];
+        let services = [
+            key("AZUREML_DEMO_KEY").map(Service::demo),
+            key("AZUREML_NEW_DEMO_KEY").map(Service::demo_of_subscription),
+        ];
+        Self {
+            services: services.into_iter().flatten().collect(),
+            endpoints: endpoints.into_iter().flatten().collect(),
+            openai_key: key("AZURE_OPENAI_KEY"),
+            ..Self::demo("")
         }
     }
 }
@@ -73,7 +108,7 @@ impl Settings {
 /// A web service and the key its callers must send. Without `Debug`: a key never prints.
 #[derive(Clone)]
 pub struct Service {
-    /// The workspace's id, 32 hexadecimal digits.
+    /// The id of the workspace, or of the subscription that later services stand below; 32 hexadecimal digits.
     pub workspace: String,
     /// The service's id, 32 hexadecimal digits.
     pub service: String,
@@ -88,6 +123,16 @@ impl Service {
         Self {
             workspace: "0123456789abcdef0123456789abcdef".into(),
             service: "fedcba9876543210fedcba9876543210".into(),
+            key: key.into(),
+        }
+    }
+
+    /// The same, of the later form: below a subscription.
+    #[must_use]
+    pub fn demo_of_subscription(key: impl Into<String>) -> Self {
+        Self {
+            workspace: "00112233445566778899aabbccddeeff".into(),
+            service: "ffeeddccbbaa99887766554433221100".into(),
             key: key.into(),
         }
     }

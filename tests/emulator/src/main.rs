@@ -1,6 +1,7 @@
-//! Runs the emulator with the demo service until SIGINT or SIGTERM.
+//! Runs the emulator with what the shipped policies publish, until SIGINT or SIGTERM.
 //!
-//! `AZUREML_DEMO_KEY` is the service's key and must be set; `EMULATOR_PORT` is 9080 unless set, 0 takes a free port.
+//! A service's key is in the variable that its policy names, `AZUREML_DEMO_KEY` and so on; one whose variable is not
+//! set is not there. `EMULATOR_PORT` is 9080 unless set, 0 takes a free port.
 
 use std::env;
 use std::io::{self, Write};
@@ -22,19 +23,15 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
-    let key = env::var("AZUREML_DEMO_KEY").unwrap_or_default();
-    if key.is_empty() {
-        return Err(
-            "AZUREML_DEMO_KEY must be set: the key that callers of the demo service send".into()
-        );
-    }
+    let settings =
+        Settings::shipped(|variable| env::var(variable).ok().filter(|key| !key.is_empty()));
     let port = match env::var("EMULATOR_PORT") {
         Ok(text) => {
             text.parse().map_err(|_| format!("EMULATOR_PORT must be a port, not {text:?}"))?
         }
         Err(_) => DEFAULT_PORT,
     };
-    let mut settings = Settings { log: true, ..Settings::demo(key) };
+    let mut settings = Settings { log: true, ..settings };
     settings.address.set_port(port);
     wait(settings).map_err(|error| format!("cannot serve port {port}: {error}"))
 }

@@ -18,7 +18,7 @@ use crate::blobs::{self, Blobs};
 use crate::fault::Fault;
 use crate::job::Job;
 use crate::record::{self, Received, Record};
-use crate::{Service, Settings, bes, rrs, swagger};
+use crate::{Endpoint, Service, Settings, bes, online_endpoint, openai, rrs, swagger};
 
 /// A running emulator: its own thread with its own runtime, which stop when it is dropped.
 pub struct Emulator {
@@ -95,6 +95,8 @@ impl Drop for Emulator {
 /// What all requests share.
 pub(crate) struct Shared {
     pub(crate) services: Vec<Arc<Hosted>>,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) openai_key: Option<String>,
     pub(crate) blobs: Blobs,
     pub(crate) record: Record,
     pub(crate) log: bool,
@@ -105,6 +107,8 @@ impl Shared {
         let hosted = |service| Arc::new(Hosted::new(service, settings.concurrency));
         Self {
             services: settings.services.into_iter().map(hosted).collect(),
+            endpoints: settings.endpoints,
+            openai_key: settings.openai_key,
             blobs: Blobs::at(address),
             record: Record::default(),
             log: settings.log,
@@ -130,13 +134,21 @@ impl Hosted {
 
 /// The routes match the raw path: no escape is decoded and no segment is folded on the way.
 fn routes(shared: Arc<Shared>) -> Router {
-    let service = |rest: &str| format!("/workspaces/{{workspace}}/services/{{service}}{rest}");
-    Router::new()
-        .route(&service("/execute"), post(rrs::execute))
-        .route(&service("/jobs"), post(bes::submit))
-        .route(&service("/jobs/{job}/start"), post(bes::start))
-        .route(&service("/jobs/{job}"), get(bes::status).delete(bes::cancel))
-        .route(&service("/swagger.json"), get(swagger::document))
+    // The later services of Studio (classic) stand below a subscription, and the same is below both.
+    let classic = |above: &str| {
+        let service = |rest: &str| format!("/{above}/{{workspace}}/services/{{service}}{rest}");
+        Router::new()
+            .route(&service("/execute"), post(rrs::execute))
+            .route(&service("/jobs"), post(bes::submit))
+            .route(&service("/jobs/{job}/start"), post(bes::start))
+            .route(&service("/jobs/{job}"), get(bes::status).delete(bes::cancel))
+    };
+    let document = "/workspaces/{workspace}/services/{service}/swagger.json";
+    classic("workspaces")
+        .merge(classic("subscriptions"))
+        .route(document, get(swagger::document))
+        .route("/score", post(online_endpoint::score))
+        .merge(openai::routes(&shared))
         .route("/blob/{container}/{*name}", get(blobs::download).put(blobs::upload))
         .fallback(async || Fault::RouteNotFound)
         .method_not_allowed_fallback(async || Fault::RouteNotFound)

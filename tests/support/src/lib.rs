@@ -5,6 +5,7 @@
 //! - [`send`] and [`Client`] speak raw HTTP/1.1, [`send_tls`] the same over TLS, [`h2c`] HTTP/2
 //! - [`RawBackend`] is a backend that answers in bytes and fails on demand
 //! - [`TlsBackend`] is what stands behind Envoy when the way there is TLS
+//! - [`example`] is what a policy says of how to call it
 //! - [`layout`] is what Envoy finds on disk, [`ports`] and [`process`] what both need
 
 // The gateway's core takes time as an argument; what starts processes has to wait by the clock.
@@ -12,6 +13,7 @@
 
 pub mod admin;
 pub mod certificate;
+pub mod example;
 mod gateway;
 mod h2_backend;
 mod http1;

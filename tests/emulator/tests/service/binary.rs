@@ -15,19 +15,12 @@ fn emulator() -> Command {
 }
 
 #[test]
-fn without_a_key_or_with_a_bad_port_it_says_so_and_does_not_start() {
-    for (key, port, said) in [
-        (None, "0", "AZUREML_DEMO_KEY"),
-        (Some(""), "0", "AZUREML_DEMO_KEY"),
-        (Some(KEY), "x", "EMULATOR_PORT"),
-    ] {
-        let mut command = emulator();
-        command.env("EMULATOR_PORT", port).envs(key.map(|key| ("AZUREML_DEMO_KEY", key)));
-        let output = command.output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && stderr.contains(said), "{stderr}");
-        assert!(!stderr.contains(KEY) && output.stdout.is_empty());
-    }
+fn with_a_bad_port_it_says_so_and_does_not_start() {
+    let output =
+        emulator().env("EMULATOR_PORT", "x").env("AZUREML_DEMO_KEY", KEY).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && stderr.contains("EMULATOR_PORT"), "{stderr}");
+    assert!(!stderr.contains(KEY) && output.stdout.is_empty());
 }
 
 #[test]

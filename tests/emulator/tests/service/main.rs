@@ -4,6 +4,7 @@
 
 mod bes;
 mod binary;
+mod models;
 mod record;
 mod rrs;
 

@@ -20,12 +20,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use support::{Admin, Ports, certificate, layout, ports, process};
+use support::{Admin, Ports, certificate, example, layout, ports, process};
 
 const DEFAULT_POLICY: &str = "envoy/policy.json";
-/// Where the demo policy's service is, before EMULATOR_PORT has a say.
-const EMULATOR: &str = "127.0.0.1:9080";
-const KEY: &str = "AZUREML_DEMO_KEY";
 
 fn main() -> ExitCode {
     match run() {
@@ -70,7 +67,9 @@ struct Settings {
     policy: PathBuf,
     ports: Ports,
     emulator_port: u16,
-    key: String,
+    /// The keys of emulated services that the environment does not have.
+    keys: Vec<(String, String)>,
+    calls: Vec<example::Call>,
     envoy: PathBuf,
 }
 
@@ -86,10 +85,20 @@ impl Settings {
             admin: port("ADMIN_PORT", shipped.admin)?,
         };
         let emulator_port = port("EMULATOR_PORT", 9080)?;
-        let key = env::var(KEY).ok().filter(|key| !key.is_empty()).unwrap_or_else(random_key);
         let policy =
             env::args_os().nth(1).map_or_else(|| PathBuf::from(DEFAULT_POLICY), PathBuf::from);
-        Ok(Self { policy, ports, emulator_port, key, envoy: layout::envoy(Path::new(".")) })
+        // What is wrong with it, `gatewayctl check` says better.
+        let read: Value = serde_json::from_str(&read(&policy)?).unwrap_or_default();
+        let set = |name: &String| env::var_os(name).is_some_and(|key| !key.is_empty());
+        let missing = example::emulated_variables(&read).into_iter().filter(|name| !set(name));
+        Ok(Self {
+            keys: missing.map(|name| (name, random_key())).collect(),
+            calls: example::calls(&read),
+            policy,
+            ports,
+            emulator_port,
+            envoy: layout::envoy(Path::new(".")),
+        })
     }
 
     /// Everything that can be wrong before a process starts, and the files that Envoy reads.
@@ -108,7 +117,7 @@ impl Settings {
         certificate::ensure(Path::new(layout::TLS))
             .map_err(|error| format!("{}: {error}", layout::TLS))?;
         let policy = self.policy_for_emulator()?;
-        self.gatewayctl(&["check".as_ref(), policy.as_ref()])?;
+        self.gatewayctl(&["check".as_ref(), policy.as_ref(), "--require-secrets".as_ref()])?;
         fs::create_dir_all("dist/ecds").map_err(|error| format!("dist/ecds: {error}"))?;
         let render =
             ["render".as_ref(), policy.as_os_str(), "--wasm".as_ref(), layout::WASM.as_ref()];
@@ -117,28 +126,32 @@ impl Settings {
 
     /// The policy as it is, unless the emulator listens elsewhere than the policy says.
     fn policy_for_emulator(&self) -> Result<PathBuf, String> {
-        let here = format!("127.0.0.1:{}", self.emulator_port);
         let text = read(&self.policy)?;
-        if here == EMULATOR || !text.contains(EMULATOR) {
+        let moved = example::at_port(&text, self.emulator_port);
+        if moved == text {
             return Ok(self.policy.clone());
         }
         let copy = PathBuf::from("dist/policy.json");
-        write(&copy, &text.replace(EMULATOR, &here))?;
+        write(&copy, &moved)?;
         Ok(copy)
     }
 
     /// The policy's environment variables must be there when it is checked, as when Envoy reads it.
     fn gatewayctl(&self, arguments: &[&std::ffi::OsStr]) -> Result<(), String> {
         let program = sibling("gatewayctl")?;
-        let status = Command::new(&program).args(arguments).env(KEY, &self.key).status();
+        let status = Command::new(&program).args(arguments).envs(self.keys()).status();
         let status = status.map_err(|error| format!("{}: {error}", program.display()))?;
         let what = arguments.first().map(|word| word.to_string_lossy()).unwrap_or_default();
         if status.success() { Ok(()) } else { Err(format!("`gatewayctl {what}` failed")) }
     }
 
+    fn keys(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.keys.iter().map(|(name, key)| (name.as_str(), key.as_str()))
+    }
+
     fn start_emulator(&self) -> Result<Running, String> {
         let mut command = Command::new(sibling("emulator")?);
-        command.env("EMULATOR_PORT", self.emulator_port.to_string()).env(KEY, &self.key);
+        command.env("EMULATOR_PORT", self.emulator_port.to_string()).envs(self.keys());
         Running::start("emulator", "dist/emulator.log", command, |_| None)
     }
 
@@ -147,7 +160,7 @@ impl Settings {
         command.args(["--disable-hot-restart", "--concurrency", "2", "-c", "dist/envoy.yaml"]);
         command
             .args(["--log-level", "info", "--file-flush-interval-msec", "100"])
-            .env(KEY, &self.key);
+            .envs(self.keys());
         Running::start("Envoy", "dist/envoy.log", command, told)
     }
 
@@ -160,18 +173,17 @@ impl Settings {
             "Envoy's admin page: http://127.0.0.1:{}; logs: dist/envoy.log, dist/emulator.log.",
             self.ports.admin
         );
-        if self.policy == Path::new(DEFAULT_POLICY) {
-            let service = "workspaces/0123456789abcdef0123456789abcdef/services/fedcba9876543210fedcba9876543210";
-            let url = format!("http://127.0.0.1:{http}/azureml-demo/{service}");
-            let rrs = r#"{"Inputs":{"input1":{"ColumnNames":["Col2"],"Values":[["This is a good day"]]}},"GlobalParameters":{}}"#;
-            let bes = r#"{"Input":{"ConnectionString":"demo","RelativeLocation":"/demo/in.csv"},"Outputs":{"output1":{"ConnectionString":"demo","RelativeLocation":"/demo/out.csv"}},"GlobalParameters":{}}"#;
-            let json = "-H 'Ocp-Apim-Subscription-Key: starter-demo-key' -H 'Content-Type: application/json'";
-            println!("\nAsk the web service (RRS):");
-            println!("curl -i '{url}/execute?api-version=2.0&details=true' {json} -d '{rrs}'");
-            println!("\nSubmit a batch job (BES):");
-            println!("curl -i '{url}/jobs?api-version=2.0' {json} -d '{bes}'");
-            println!("\nA call that the gateway refuses (so is the sixth one in a minute):");
-            println!("curl -i '{url}/execute?api-version=1.0&details=true' {json} -d '{rrs}'");
+        let command = |call: &example::Call| {
+            let (scheme, host, port) =
+                if call.tls { ("https", "localhost", tls) } else { ("http", "127.0.0.1", http) };
+            call.curl(&format!("{scheme}://{host}:{port}"))
+        };
+        for call in &self.calls {
+            println!("\n{}:\n{}", call.title, command(call));
+        }
+        if let Some(call) = self.calls.first().filter(|call| call.key.is_some()) {
+            let keyless = example::Call { key: None, ..call.clone() };
+            println!("\nA call that the gateway refuses:\n{}", command(&keyless));
         }
         println!("\nCtrl-C ends it. Requests:");
     }
