@@ -14,7 +14,7 @@ use crate::process::{self, TICK};
 use crate::{Admin, admin::Updates, certificate};
 
 /// How long Envoy may take to compile the filter and be ready; a loaded machine needs some seconds.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What to start. `Options { concurrency: 2, ..Options::new(ecds) }`
 pub struct Options {
