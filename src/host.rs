@@ -96,7 +96,7 @@ impl HttpContext for Exchange {
         };
         #[cfg(feature = "panic-on-request")]
         panic_if_marked(&headers);
-        let step = decide(&self.policy, &Request::read(&headers), now());
+        let step = decide(&self.policy, &Request::read(&headers), clock().unwrap_or(u64::MAX));
         self.state = carry_out(step);
         match self.state {
             State::Forwarded | State::Continued => Action::Continue,
@@ -158,11 +158,13 @@ fn carry_out(step: Step<'_>) -> State {
 fn settle(charge: Charge<'_>) -> Step<'_> {
     for _ in 0..MOST_SWAPS {
         let Ok((observed, version)) = hostcalls::get_shared_data(charge.slot()) else { break };
+        // Without a time nothing can be charged.
+        let Some(now) = clock() else { break };
         let swap = |content: &[u8]| {
             let version = Some(version.unwrap_or(ABSENT));
             hostcalls::set_shared_data(charge.slot(), Some(content), version).is_ok()
         };
-        match charge.settle(observed.as_deref(), now()) {
+        match charge.settle(observed.as_deref(), now) {
             Settled::Admitted(content, charged) => {
                 if swap(&content) {
                     return charge.charged(charged);
@@ -206,12 +208,11 @@ fn tell(labels: Labels<'_>) {
     set("gateway.outcome", &labels.outcome.text());
 }
 
-/// Milliseconds since 1970.
+/// Milliseconds since 1970. Where there is none, what has an end has ended.
 #[expect(clippy::disallowed_methods, reason = "only the core has no clock")]
-fn now() -> u64 {
-    let since = hostcalls::get_current_time().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-    // Without a time, what has an end has ended.
-    since.and_then(|since| since.as_millis().try_into().ok()).unwrap_or(u64::MAX)
+fn clock() -> Option<u64> {
+    let since = hostcalls::get_current_time().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    since.as_millis().try_into().ok()
 }
 
 fn send(reply: &Reply) {

@@ -10,7 +10,7 @@ use crate::policy::{Api, Operation, Policy};
 pub struct Labels<'p> {
     pub api: Option<&'p str>,
     pub operation: Option<&'p str>,
-    /// The one by which the subscription reaches the API.
+    /// The one that was subscribed to.
     pub product: Option<&'p str>,
     pub subscription: Option<&'p str>,
     pub outcome: Outcome,

@@ -52,7 +52,8 @@ pub struct Exceeded<'p> {
 pub struct Standing<'p> {
     pub limit: &'p Limit,
     pub remaining: u64,
-    /// After how many seconds there is more, rounded up. 0 where nothing was spent.
+    /// After how many seconds there is more, rounded up; of a quota, when its window ends. 0 where
+    /// nothing of a rate limit was spent.
     pub seconds: u64,
 }
 
@@ -149,10 +150,11 @@ impl Remembered {
     }
 
     fn standing<'p>(&self, limit: &'p Limit, now: u64) -> Standing<'p> {
-        let renews = match self {
+        // Where nothing is left, a limit that was larger before may give back nothing for a while.
+        let renews = self.wait(limit, now).unwrap_or_else(|| match self {
             Self::Runs(runs) => runs.first().map_or(0, |run| until(run.last, limit, now)),
             Self::Window { start, .. } => until(*start, limit, now),
-        };
+        });
         let remaining = limit.calls.saturating_sub(self.calls());
         Standing { limit, remaining, seconds: renews.div_ceil(1000) }
     }

@@ -54,6 +54,8 @@ pub struct Refused<'p> {
 pub enum Mismatch<'p> {
     Path,
     Method,
+    /// All is the operation's but a parameter's value, which is not allowed.
+    Value(Refusal<'p>),
     /// Path and method are the operation's.
     Refused(Refusal<'p>),
 }
@@ -97,10 +99,11 @@ pub fn route<'p, 'r>(
                 }
                 continue;
             }
-            Err(Mismatch::Refused(refusal)) => {
+            Err(Mismatch::Value(refusal)) => {
                 enforced = true;
                 refusal
             }
+            Err(Mismatch::Refused(refusal)) => refusal,
         };
         // A backend may take either value, so that no operation may pass this on.
         let final_word = matches!(refusal, Refusal::RepeatedParameter(_));
@@ -111,7 +114,7 @@ pub fn route<'p, 'r>(
         nearest = Some(nearer(nearest, refused));
     }
     match (in_shadow, nearest) {
-        // Only if no operation enforces what the call breaks.
+        // Only if no operation beside it enforces its values.
         (Some(found), _) if !enforced => Ok(found),
         (_, Some(refused)) => Err(refused),
         (_, None) if !allow.is_empty() => Err(Refusal::Method(allow).into()),
@@ -119,9 +122,14 @@ pub fn route<'p, 'r>(
     }
 }
 
-/// The first refusal stands. Values that other operations allow for the same parameter are added.
+/// The first refusal stands; where it is only tried out, the first that is enforced. Values that
+/// other operations allow for the same parameter are added.
 fn nearer<'p>(first: Option<Refused<'p>>, next: Refused<'p>) -> Refused<'p> {
-    let Some(mut first) = first else { return next };
+    let Some(first) = first else { return next };
+    let enforced =
+        |refused: &Refused<'_>| refused.operation.is_some_and(|o| o.mode == Mode::Enforce);
+    let (mut first, next) =
+        if !enforced(&first) && enforced(&next) { (next, first) } else { (first, next) };
     if let Refusal::Parameter(name, Rule::OneOf(values)) = &mut first.refusal
         && let Refusal::Parameter(other, Rule::OneOf(more)) = next.refusal
         && *name == other
@@ -173,16 +181,15 @@ pub fn judge<'p, 'r>(
                 .ok_or_else(|| Mismatch::Refused(refusal(Rule::NoEscapes)))?;
             capture.value = value;
         }
-        if let Err(rule) = parameter.judge(&capture.value) {
-            let rule = match rule {
-                Rule::OneOf(_) => Rule::NotServed,
-                other => other,
-            };
-            overlook(operation, refusal(rule), &mut overlooked).map_err(Mismatch::Refused)?;
+        match parameter.judge(&capture.value) {
+            Ok(()) => capture.canonicalise(parameter),
+            Err(Rule::OneOf(_)) => {
+                overlook(operation, refusal(Rule::NotServed), &mut overlooked)?;
+            }
+            Err(rule) => overlook(operation, refusal(rule), &mut overlooked)?,
         }
-        capture.canonicalise(parameter);
     }
-    match_query(operation, query, &mut captures, &mut overlooked).map_err(Mismatch::Refused)?;
+    match_query(operation, query, &mut captures, &mut overlooked)?;
     Ok(Match { operation, overlooked, captures })
 }
 
@@ -191,9 +198,9 @@ fn overlook<'p>(
     operation: &Operation,
     refusal: Refusal<'p>,
     overlooked: &mut Option<Refusal<'p>>,
-) -> Result<(), Refusal<'p>> {
+) -> Result<(), Mismatch<'p>> {
     match operation.mode {
-        Mode::Enforce => Err(refusal),
+        Mode::Enforce => Err(Mismatch::Value(refusal)),
         Mode::Shadow => {
             overlooked.get_or_insert(refusal);
             Ok(())
@@ -239,36 +246,39 @@ fn match_query<'p, 'r>(
     query: &Query<'r>,
     captures: &mut [Option<Capture<'r>>],
     overlooked: &mut Option<Refusal<'p>>,
-) -> Result<(), Refusal<'p>> {
+) -> Result<(), Mismatch<'p>> {
     let conditions = &operation.template.query;
     if let Some(twice) = conditions.iter().find(|c| query.named(&c.name).nth(1).is_some()) {
-        return Err(Refusal::RepeatedParameter(&twice.name));
+        return Err(Mismatch::Refused(Refusal::RepeatedParameter(&twice.name)));
     }
+    // Whether it is this operation's call at all comes before its values.
+    let mut values = Vec::with_capacity(conditions.len());
     for condition in conditions {
         let name: &'p str = &condition.name;
         let Some(part) = query.named(name).next() else {
             if operation.requires(condition) {
-                return Err(Refusal::MissingParameter(name));
+                return Err(Mismatch::Refused(Refusal::MissingParameter(name)));
             }
             continue;
         };
-        let refuse = |rule| Refusal::Parameter(name, rule);
+        let refuse = |rule| Mismatch::Refused(Refusal::Parameter(name, rule));
         let value = part.decoded().ok_or_else(|| refuse(Rule::NoEscapes))?;
         match &condition.expect {
             Expect::Literal(literal) if literal.as_bytes() == &*value => {}
             Expect::Literal(literal) => return Err(refuse(Rule::OneOf(vec![literal]))),
             Expect::Parameter(slot) => {
-                if let Some(parameter) = operation.parameter(*slot) {
-                    if let Err(rule) = parameter.judge(&value) {
-                        overlook(operation, refuse(rule), overlooked)?;
-                    }
-                    let mut capture = Capture { raw: part.value, value };
-                    capture.canonicalise(parameter);
-                    if let Some(place) = captures.get_mut(slot.0) {
-                        *place = Some(capture);
-                    }
-                }
+                values.push((name, *slot, Capture { raw: part.value, value }));
             }
+        }
+    }
+    for (name, slot, mut capture) in values {
+        let Some(parameter) = operation.parameter(slot) else { continue };
+        match parameter.judge(&capture.value) {
+            Ok(()) => capture.canonicalise(parameter),
+            Err(rule) => overlook(operation, Refusal::Parameter(name, rule), overlooked)?,
+        }
+        if let Some(place) = captures.get_mut(slot.0) {
+            *place = Some(capture);
         }
     }
     if operation.extra_query == ExtraQueryParameters::Refuse {
@@ -277,7 +287,7 @@ fn match_query<'p, 'r>(
             !part.raw.is_empty() && !known.iter().any(|name| part.is(name))
         };
         if query.parts().any(|part| unknown(&part)) {
-            return Err(Refusal::UnknownParameter(known));
+            return Err(Mismatch::Refused(Refusal::UnknownParameter(known)));
         }
     }
     Ok(())

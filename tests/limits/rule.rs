@@ -299,3 +299,15 @@ fn of_several_limits_the_longest_wait_is_told() {
     let refused = counter.call(&[&rate, &quota], 0, 601_000).unwrap_err();
     assert_eq!((refused.kind, refused.seconds), (Kind::Quota, 599));
 }
+
+#[test]
+fn after_a_limit_was_lowered_both_waits_are_the_same() {
+    let (large, small) = (rate(50, 60_000), rate(5, 60_000));
+    let mut counter = Counter::default();
+    for n in 0..50 {
+        assert!(counter.call(&[&large], 0, 1_000_000 + n * 1000).is_ok());
+    }
+    let refused = counter.call(&[&small], 0, 1_050_000).unwrap_err();
+    assert_eq!((refused.seconds, refused.standings[0].seconds), (55, 55));
+    assert_eq!(refused.standings[0].remaining, 0);
+}

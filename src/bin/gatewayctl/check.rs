@@ -59,6 +59,8 @@ fn summary(policy: &Policy) {
 
 /// The status codes by which the series are counted: backends choose them, not the policy.
 const STATUSES: usize = 20;
+/// Statuses of Envoy's own replies.
+const ENVOYS: usize = 12;
 /// What Prometheus has of one of Envoy's histograms: its buckets, sum and count.
 const HISTOGRAM: usize = 22;
 
@@ -66,19 +68,21 @@ const HISTOGRAM: usize = 22;
 /// labels, two counters of bytes by caller, and a histogram by operation.
 fn series(policy: &Policy) -> usize {
     // Below no API, or refused by Envoy itself.
-    let elsewhere = STATUSES + 2 + HISTOGRAM;
+    let elsewhere = STATUSES + ENVOYS + 2 + HISTOGRAM;
     // With its own status, and with gRPC's 200.
     let refused = 2 * CODES.len();
     let api = |api: &Api| {
         let reaching = policy.subscriptions.iter().filter(|s| policy.reaches(s.scope, api)).count();
         // Some are refused before their operation is known, so that their caller is not either.
         let unknown = refused + 2 + HISTOGRAM;
+        // They are told by their name: not active, not yet valid, expired, out of scope.
+        let others = policy.subscriptions.iter().count() - reaching;
         let operation = |operation: &Operation| {
-            let forwarded = match operation.mode {
-                Mode::Enforce => STATUSES,
-                Mode::Shadow => STATUSES * (CODES.len() + 1),
+            let (forwarded, turned_away) = match operation.mode {
+                Mode::Enforce => (STATUSES, 2 * 4),
+                Mode::Shadow => (STATUSES * (CODES.len() + 1), STATUSES * 4 + refused),
             };
-            (reaching + 1) * (refused + forwarded + 2) + HISTOGRAM
+            (reaching + 1) * (refused + forwarded + 2) + others * (turned_away + 2) + HISTOGRAM
         };
         unknown + api.operations.iter().map(operation).sum::<usize>()
     };

@@ -77,11 +77,18 @@ fn candidates(policy: &Policy, request: &Request<'_>) {
                     .captures()
                     .map(|(name, capture)| format!("{name}={}", capture.raw.escape_ascii()))
                     .collect();
-                format!("matches: {}", values.join(", "))
+                match &found.overlooked {
+                    None => format!("matches: {}", values.join(", ")),
+                    Some(refusal) => {
+                        format!("matches in shadow mode, overlooking: {}", refusal.message())
+                    }
+                }
             }
             Err(Mismatch::Path) => "no: another path".to_owned(),
             Err(Mismatch::Method) => "no: another method".to_owned(),
-            Err(Mismatch::Refused(refusal)) => format!("no: {}", refusal.message()),
+            Err(Mismatch::Value(refusal) | Mismatch::Refused(refusal)) => {
+                format!("no: {}", refusal.message())
+            }
         };
         println!(
             "  {} {} ({}): {verdict}",

@@ -184,16 +184,30 @@ fn warn_of_shadow(
     let anonymous = match (config.subscription_required, backends.iter().any(keyed)) {
         (Some(false), _) => "",
         (_, true) => {
-            ": callers without a subscription get in, and the backend's key goes with their calls"
+            ": callers without a valid subscription get in, and the backend's key goes with their calls"
         }
-        (_, false) => ": callers without a subscription get in",
+        (_, false) => ": callers without a valid subscription get in",
     };
-    for (i, _) in operations.iter().filter(|(_, operation)| operation.mode == Mode::Shadow) {
+    for (i, operation) in operations.iter().filter(|(_, o)| o.mode == Mode::Shadow) {
+        let beside = |other: &Operation| {
+            other.mode == Mode::Enforce
+                && other.method == operation.method
+                && overlap::paths_overlap(&operation.template, &other.template, |_, _| true)
+        };
+        let beside: Vec<_> = operations
+            .iter()
+            .filter(|(_, other)| beside(other))
+            .map(|(_, other)| format!("\"{}\"", other.name))
+            .collect();
+        let beside = match beside.as_slice() {
+            [] => String::new(),
+            names => format!("; so do calls that match it and not {}", names.join(", ")),
+        };
         problems.warning(
             &path.key("operations").index(*i).key("mode"),
             format!(
                 "is \"shadow\": allowed values, subscriptions and limits are judged and refuse \
-                 nothing{anonymous}"
+                 nothing{anonymous}{beside}"
             ),
         );
     }
