@@ -109,9 +109,7 @@ pub fn walk_through(gateway_port: u16, service_url: &str, storage_port: u16) -> 
     format!(
         r#"
 Run a batch job (BES): the guide's program uploads a table, has it hashed, and downloads the result:
-printf 'Col1,Col2
-1,This is a good day
-' > dist/in.csv
+printf 'Col1,Col2\n1,This is a good day\n' > dist/in.csv
 export AZURE_STORAGE_CONNECTION_STRING='{storage}'
 .venv/guide/bin/python tests/guide/bes.py --gateway http://127.0.0.1:{gateway_port}/azureml-demo --key unlimited-demo-key --input dist/in.csv --output dist/out.csv --blob in.csv
 
