@@ -35,11 +35,11 @@ fn both_services_answer_what_vowpal_wabbit_counts_for_varied_texts() {
 }
 
 #[test]
-fn no_log_of_the_gateway_shows_the_storages_key_not_even_at_debug() {
-    let guide = Guide::with_log_level("debug");
+fn no_log_of_the_gateway_shows_the_storages_key_not_even_at_trace() {
+    let guide = Guide::with_log_level("trace");
     guide.batch(&guide.file("in.csv", "Col2\nThis is a good day\n"));
     let logs = [guide.gateway.log(), guide.gateway.access_log()];
-    assert!(logs[0].contains("/start"), "the log is not at debug");
+    assert!(logs[0].contains("[trace]"), "the log is not at trace");
     for log in logs {
         assert!(!log.contains(ACCOUNT_KEY) && !log.contains(ACCOUNT));
     }
