@@ -39,27 +39,12 @@ impl Connection {
         if !text.contains('=') {
             return Ok(Self::Own);
         }
-        let settings = Settings::parse(text)?;
-        if settings.value("UseDevelopmentStorage").is_some_and(|it| it.eq_ignore_ascii_case("true"))
-        {
-            return Account::new(DEVELOPMENT_ACCOUNT, DEVELOPMENT_KEY, DEVELOPMENT_ENDPOINT);
-        }
-        let name = settings.require("AccountName")?;
-        if !(3..=24).contains(&name.len())
-            || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        {
-            return Err("AccountName must be 3 to 24 lower-case letters and digits".into());
-        }
-        let key = settings.require("AccountKey")?;
-        match settings.value("BlobEndpoint") {
-            Some(endpoint) => Account::new(name, key, endpoint),
-            None => Account::new(name, key, &settings.usual_endpoint(name)?),
-        }
+        Settings::parse(text)?.account().map(Self::Account)
     }
 }
 
 impl Account {
-    fn new(name: &str, key: &str, endpoint: &str) -> Result<Connection, String> {
+    fn new(name: &str, key: &str, endpoint: &str) -> Result<Self, String> {
         if BASE64_STANDARD.decode(key).map_or(true, |key| key.is_empty()) {
             return Err("AccountKey must be base64, as the storage account shows it".into());
         }
@@ -74,7 +59,7 @@ impl Account {
         }
         let path = endpoint.path().trim_end_matches('/').to_owned();
         endpoint.set_path(&path);
-        Ok(Connection::Account(Self { name: name.to_owned(), key: key.to_owned(), endpoint }))
+        Ok(Self { name: name.to_owned(), key: key.to_owned(), endpoint })
     }
 }
 
@@ -93,6 +78,23 @@ impl<'a> Settings<'a> {
             }
         }
         Ok(Self(settings))
+    }
+
+    fn account(&self) -> Result<Account, String> {
+        if self.value("UseDevelopmentStorage").is_some_and(|it| it.eq_ignore_ascii_case("true")) {
+            return Account::new(DEVELOPMENT_ACCOUNT, DEVELOPMENT_KEY, DEVELOPMENT_ENDPOINT);
+        }
+        let name = self.require("AccountName")?;
+        if !(3..=24).contains(&name.len())
+            || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        {
+            return Err("AccountName must be 3 to 24 lower-case letters and digits".into());
+        }
+        let key = self.require("AccountKey")?;
+        match self.value("BlobEndpoint") {
+            Some(endpoint) => Account::new(name, key, endpoint),
+            None => Account::new(name, key, &self.usual_endpoint(name)?),
+        }
     }
 
     fn value(&self, name: &str) -> Option<&'a str> {
