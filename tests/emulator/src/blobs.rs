@@ -1,5 +1,5 @@
-//! The store of the batch jobs' tables, in the place of Azure Blob Storage: `PUT /blob/{container}/{name}` puts one
-//! there, and a result is read with the signature that its job's status gives, and with nothing else.
+//! The emulator's own store of batch jobs' tables, for jobs that name no storage account: `PUT /blob/{container}/{name}`
+//! puts one there, and a result is read with the signature that its job's status gives, and with nothing else.
 //!
 //! Names are the raw path after `/blob/`; an escape is not decoded.
 
@@ -7,12 +7,16 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use uuid::Uuid;
 
+use crate::fault::Fault;
 use crate::server::{Shared, lock};
 
 const PREFIX: &str = "/blob/";
@@ -20,17 +24,15 @@ const PREFIX: &str = "/blob/";
 /// All blobs, by container and name.
 pub(crate) struct Blobs {
     base: String,
-    blobs: Mutex<HashMap<String, Blob>>,
-}
-
-struct Blob {
-    content: Bytes,
-    signature: String,
+    store: Arc<InMemory>,
+    /// Of those blobs that a link has been made for.
+    signatures: Mutex<HashMap<String, String>>,
 }
 
 impl Blobs {
     pub(crate) fn at(address: SocketAddr) -> Self {
-        Self { base: format!("http://{address}{PREFIX}"), blobs: Mutex::default() }
+        let base = format!("http://{address}{PREFIX}");
+        Self { base, store: Arc::default(), signatures: Mutex::default() }
     }
 
     /// What comes before a blob's name in its URL: the store is called directly, not through a gateway.
@@ -38,23 +40,18 @@ impl Blobs {
         &self.base
     }
 
-    pub(crate) fn read(&self, name: &str) -> Option<Bytes> {
-        lock(&self.blobs).get(name).map(|blob| blob.content.clone())
+    pub(crate) fn store(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.store) as _
     }
 
-    /// Writes a blob and tells the query that reads it.
-    pub(crate) fn write(&self, name: &str, content: Bytes) -> String {
-        let signature = format!("sv=2015-02-21&sr=b&sig={}&sp=r", Uuid::new_v4().simple());
-        let token = format!("?{signature}");
-        lock(&self.blobs).insert(name.to_owned(), Blob { content, signature });
-        token
+    /// The query that reads a blob, with its `?`.
+    pub(crate) fn sign(&self, name: &str) -> String {
+        let new = || format!("sv=2015-02-21&sr=b&sig={}&sp=r", Uuid::new_v4().simple());
+        format!("?{}", lock(&self.signatures).entry(name.to_owned()).or_insert_with(new))
     }
 
-    fn read_signed(&self, name: &str, query: &str) -> Option<Bytes> {
-        lock(&self.blobs)
-            .get(name)
-            .filter(|blob| blob.signature == query)
-            .map(|blob| blob.content.clone())
+    fn is_signed(&self, name: &str, query: &str) -> bool {
+        lock(&self.signatures).get(name).is_some_and(|signature| signature == query)
     }
 }
 
@@ -62,9 +59,10 @@ pub(crate) async fn upload(
     State(shared): State<Arc<Shared>>,
     uri: Uri,
     content: Bytes,
-) -> StatusCode {
-    shared.blobs.write(name_in(&uri), content);
-    StatusCode::CREATED
+) -> Result<StatusCode, Fault> {
+    let path = Path::parse(name_in(&uri)).map_err(|_| Fault::InputBlobRelativeLocationInvalid)?;
+    let put = shared.blobs.store.put(&path, content.into()).await;
+    put.map(|_| StatusCode::CREATED).map_err(|_| Fault::InputBlobRelativeLocationInvalid)
 }
 
 /// A blob that is not there answers like a wrong signature: no name is told to a stranger.
@@ -73,18 +71,20 @@ pub(crate) async fn download(
     uri: Uri,
     RawQuery(query): RawQuery,
 ) -> Response {
-    match shared.blobs.read_signed(name_in(&uri), &query.unwrap_or_default()) {
-        Some(content) => ([(header::CONTENT_TYPE, "text/csv")], content).into_response(),
-        None => {
-            let body = concat!(
-                r#"<?xml version="1.0" encoding="utf-8"?>"#,
-                "<Error><Code>AuthenticationFailed</Code>",
-                "<Message>Server failed to authenticate the request.</Message></Error>"
-            );
-            (StatusCode::FORBIDDEN, [(header::CONTENT_TYPE, "application/xml")], body)
-                .into_response()
-        }
+    let name = name_in(&uri);
+    if let Ok(path) = Path::parse(name)
+        && shared.blobs.is_signed(name, &query.unwrap_or_default())
+        && let Ok(blob) = shared.blobs.store.get(&path).await
+    {
+        let content = Body::from_stream(blob.into_stream());
+        return ([(header::CONTENT_TYPE, "text/csv")], content).into_response();
     }
+    let body = concat!(
+        r#"<?xml version="1.0" encoding="utf-8"?>"#,
+        "<Error><Code>AuthenticationFailed</Code>",
+        "<Message>Server failed to authenticate the request.</Message></Error>"
+    );
+    (StatusCode::FORBIDDEN, [(header::CONTENT_TYPE, "application/xml")], body).into_response()
 }
 
 fn name_in(uri: &Uri) -> &str {

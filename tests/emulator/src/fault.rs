@@ -12,10 +12,12 @@ pub(crate) enum Fault {
     BadVersionCall(String),
     BatchJobInputsNotSpecified(&'static str),
     CannotStartJob(&'static str),
+    ContainerSegmentInvalid,
     DuplicateInputInBatchCall,
     InputBlobRelativeLocationInvalid,
     InputMismatchError,
     InputParseError(String),
+    InvalidBlobConnectionString(String),
     InvalidInputNames(String),
     InvalidOutputOverrideName(String),
     InvalidQueryParameter(&'static str, &'static str),
@@ -98,6 +100,11 @@ impl Fault {
                 "CannotStartJob",
                 format!("The job cannot be started because it is in {state} state."),
             ),
+            Self::ContainerSegmentInvalid => (
+                BAD_ARGUMENT,
+                "ContainerSegmentInvalid",
+                "Invalid container name. Provide a valid container name and try again.".into(),
+            ),
             Self::DuplicateInputInBatchCall => (
                 BAD_ARGUMENT,
                 "DuplicateInputInBatchCall",
@@ -121,6 +128,14 @@ impl Fault {
                 format!(
                     "Parsing of input vector failed.  Verify the input vector has the correct number of columns and \
                      data types.  Additional details: {details}."
+                ),
+            ),
+            Self::InvalidBlobConnectionString(why) => (
+                BAD_ARGUMENT,
+                "InvalidBlobConnectionString",
+                format!(
+                    "The connection string specified for one of the input/output blobs is invalid: {why}. Please \
+                     correct this and try again."
                 ),
             ),
             Self::InvalidInputNames(names) => (

@@ -1,50 +1,47 @@
 //! A batch job: what it goes through, and what it does.
 //!
-//! A job needs no time of its own. The first status after its start says Running and the second one its end, so that
-//! a client that waits is exercised and a test never sleeps.
+//! A job runs beside its calls. The first status after its start always says Running, even where it has ended, so
+//! that a client that waits is exercised; and a job that has nothing to wait for has ended when its start is answered,
+//! so that a test never sleeps.
 
-use std::mem;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use axum::body::Bytes;
 use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio_util::io::SyncIoBridge;
 
-use crate::blobs::Blobs;
 use crate::fault::Fault;
-use crate::hashing;
+use crate::place::{self, Place};
+use crate::table::{self, Problem};
 
-/// A job with the places it reads from and writes to, each `container/name`.
+/// The jobs that run at a time. The others wait, and their status says Running: that they are queued is not told.
+pub(crate) const AT_ONCE: usize = 4;
+
+/// A job with the places it reads from and writes to.
 pub(crate) struct Job {
-    input: String,
-    output: String,
+    input: Place,
+    output: Place,
     state: State,
 }
-
-/// What a job comes to: its output table, or why it failed.
-type Outcome = Result<Bytes, String>;
 
 enum State {
     NotStarted,
     /// Started, and no status read since.
-    Started(Outcome),
+    Started(Arc<Run>),
     /// One status read since the start.
-    Running(Outcome),
-    Finished {
-        token: String,
-    },
-    Failed(String),
+    Told(Arc<Run>),
     Cancelled,
 }
 
-impl State {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::NotStarted => "NotStarted",
-            Self::Started(_) | Self::Running(_) => "Running",
-            Self::Finished { .. } => "Finished",
-            Self::Failed(_) => "Failed",
-            Self::Cancelled => "Cancelled",
-        }
-    }
+/// A run under way or at its end.
+#[derive(Default)]
+pub(crate) struct Run {
+    cancelled: AtomicBool,
+    /// The end: why it failed, if it did.
+    outcome: OnceLock<Result<(), String>>,
 }
 
 /// A job's status. Its code is a name and not a number: all known clients read names.
@@ -73,147 +70,124 @@ struct Location {
 }
 
 impl Job {
-    pub(crate) fn new(input: String, output: String) -> Self {
+    pub(crate) fn new(input: Place, output: Place) -> Self {
         Self { input, output, state: State::NotStarted }
     }
 
-    /// Reads its input now and shows what came of it later.
-    pub(crate) fn start(&mut self, blobs: &Blobs) -> Result<(), Fault> {
+    /// The work to be done, to be awaited wherever it suits.
+    pub(crate) fn start(
+        &mut self,
+        workers: Arc<Semaphore>,
+    ) -> Result<impl Future<Output = ()> + Send + use<>, Fault> {
         if !matches!(self.state, State::NotStarted) {
-            return Err(Fault::CannotStartJob(self.state.name()));
+            return Err(Fault::CannotStartJob(self.report().status_code));
         }
-        self.state = State::Started(match blobs.read(&self.input) {
-            Some(table) => hash_table(&table),
-            None => Err(format!("Unable to access the provided Azure blob - {}.", self.input)),
-        });
-        Ok(())
+        let run = Arc::new(Run::default());
+        self.state = State::Started(Arc::clone(&run));
+        let (input, output, in_memory) =
+            (self.input.clone(), self.output.clone(), self.is_in_memory());
+        Ok(async move {
+            // What is in memory already does not wait behind what streams.
+            let _worker = if in_memory { None } else { workers.acquire_owned().await.ok() };
+            let outcome = run.work(&input, &output).await;
+            let _ = run.outcome.set(outcome);
+        })
     }
 
-    /// Reading the status moves a started job on.
-    pub(crate) fn status(&mut self, blobs: &Blobs) -> Status {
-        self.state = match mem::replace(&mut self.state, State::Cancelled) {
-            State::Started(outcome) => State::Running(outcome),
-            State::Running(Ok(table)) => {
-                State::Finished { token: blobs.write(&self.output, table) }
-            }
-            State::Running(Err(why)) => State::Failed(why),
-            settled => settled,
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.input.is_in_memory() && self.output.is_in_memory()
+    }
+
+    /// Reading the status moves a job on that has just been started.
+    pub(crate) fn status(&mut self) -> Status {
+        let status = self.report();
+        if let State::Started(run) = &self.state {
+            self.state = State::Told(Arc::clone(run));
+        }
+        status
+    }
+
+    fn report(&self) -> Status {
+        let (status_code, results, details) = match &self.state {
+            State::NotStarted => ("NotStarted", None, None),
+            State::Started(_) => ("Running", None, None),
+            State::Told(run) => match run.outcome.get() {
+                None => ("Running", None, None),
+                Some(Ok(())) => ("Finished", self.results(), None),
+                Some(Err(why)) => ("Failed", None, Some(why.clone())),
+            },
+            State::Cancelled => ("Cancelled", None, None),
         };
-        self.report(blobs)
+        Status { status_code, results, details }
     }
 
-    /// A job that has ended is cancelled as well: what the service did then is not known.
+    /// A run under way ends at its next row and leaves no output. A job that has ended is cancelled as well: what the
+    /// service did then is not known.
     pub(crate) fn cancel(&mut self) {
+        if let State::Started(run) | State::Told(run) = &self.state {
+            run.cancelled.store(true, Ordering::Relaxed);
+        }
         self.state = State::Cancelled;
     }
 
-    fn report(&self, blobs: &Blobs) -> Status {
-        let (results, details) = match &self.state {
-            State::Finished { token } => (Some(self.results(blobs, token)), None),
-            State::Failed(why) => (None, Some(why.clone())),
-            _ => (None, None),
-        };
-        Status { status_code: self.state.name(), results, details }
-    }
-
-    fn results(&self, blobs: &Blobs, token: &str) -> Results {
+    fn results(&self) -> Option<Results> {
+        let link = self.output.link()?;
         let output1 = Location {
             connection_string: None,
-            relative_location: self.output.clone(),
-            base_location: blobs.base().to_owned(),
-            sas_blob_token: token.to_owned(),
+            relative_location: link.relative,
+            base_location: link.base,
+            sas_blob_token: link.token,
         };
-        Results { output1 }
+        Some(Results { output1 })
     }
 }
 
-/// Hashes the input column of a CSV table with a header row; the other columns are ignored.
-fn hash_table(table: &[u8]) -> Outcome {
-    let unreadable = |error: csv::Error| format!("The input is not a CSV table: {error}.");
-    let mut reader = csv::Reader::from_reader(table);
-    let column =
-        reader.headers().map_err(unreadable)?.iter().position(|name| name == hashing::COLUMN);
-    let column = column.ok_or_else(|| format!("The input has no column {}.", hashing::COLUMN))?;
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(hashing::column_names()).map_err(unreadable)?;
-    for row in reader.records() {
-        let row = row.map_err(unreadable)?;
-        writer
-            .write_record(hashing::features(row.get(column).unwrap_or_default()))
-            .map_err(unreadable)?;
-    }
-    writer.into_inner().map(Bytes::from).map_err(|error| error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn store() -> Blobs {
-        Blobs::at(([127, 0, 0, 1], 1).into())
-    }
-
-    fn started(table: &'static str) -> (Job, Blobs) {
-        let (mut job, blobs) = (Job::new("in/a.csv".into(), "out/b.csv".into()), store());
-        blobs.write("in/a.csv", table.into());
-        job.start(&blobs).unwrap();
-        (job, blobs)
-    }
-
-    fn names(job: &mut Job, blobs: &Blobs) -> [&'static str; 3] {
-        [
-            job.status(blobs).status_code,
-            job.status(blobs).status_code,
-            job.status(blobs).status_code,
-        ]
-    }
-
-    #[test]
-    fn a_started_job_finishes_on_the_second_status() {
-        let (mut job, blobs) =
-            started("Col1,Col2\n1,This is a good day\n2,\"This is\na good day\"\n");
-        assert!(blobs.read("out/b.csv").is_none());
-        assert_eq!(names(&mut job, &blobs), ["Running", "Finished", "Finished"]);
-        let written = blobs.read("out/b.csv").unwrap();
-        let lines: Vec<_> = str::from_utf8(&written).unwrap().lines().collect();
-        assert_eq!(lines.len(), 3);
-        assert!(lines[0].starts_with("Col2_HashingFeature.0,Col2_HashingFeature.1,"));
-        assert_eq!(lines[1], "1,1,2,2,0,2,0,1");
-        assert_eq!(lines[2], lines[1]);
-    }
-
-    #[test]
-    fn a_job_without_a_readable_input_fails_and_says_why() {
-        for (table, why) in [
-            ("Col1\nx\n", "The input has no column Col2."),
-            ("", "The input has no column Col2."),
-            ("Col1,Col2\nx\n", "The input is not a CSV table: "),
-        ] {
-            let (mut job, blobs) = started(table);
-            assert_eq!(names(&mut job, &blobs), ["Running", "Failed", "Failed"]);
-            assert!(job.status(&blobs).details.unwrap().starts_with(why));
-            assert!(blobs.read("out/b.csv").is_none());
+impl Run {
+    async fn work(self: &Arc<Self>, input: &Place, output: &Place) -> Result<(), String> {
+        let unread = |error: &(dyn std::error::Error + 'static)| {
+            let (name, why) = (input.name(), place::reason(error));
+            format!("Unable to access the provided Azure blob - {name}. Azure error message: {why}")
+        };
+        let unwritten = |error: &(dyn std::error::Error + 'static)| {
+            let (name, why) = (output.name(), place::reason(error));
+            format!("Unable to write the output blob - {name}. Azure error message: {why}")
+        };
+        let source = input.open().await.map_err(|error| unread(&error))?;
+        let mut source = Cancellable { source: SyncIoBridge::new(source), run: Arc::clone(self) };
+        let mut target = SyncIoBridge::new(output.create());
+        let run = Arc::clone(self);
+        // Hashing keeps a core busy, and the emulator's one thread has calls to answer.
+        let hashed = spawn_blocking(move || {
+            table::hash(&mut source, &mut target)?;
+            run.check().map_err(|error| Problem::Read(error.into()))?;
+            target.shutdown().map_err(|error| Problem::Write(error.into()))
+        });
+        match hashed.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Problem::Table(why))) => Err(why),
+            Ok(Err(Problem::Read(error))) => Err(unread(&error)),
+            Ok(Err(Problem::Write(error))) => Err(unwritten(&error)),
+            Err(_) => Err("The job ended without a result.".into()),
         }
-        let (mut job, blobs) = (Job::new("in/none.csv".into(), "out/b.csv".into()), store());
-        job.start(&blobs).unwrap();
-        assert_eq!(names(&mut job, &blobs), ["Running", "Failed", "Failed"]);
-        assert!(job.status(&blobs).details.unwrap().contains("in/none.csv"));
     }
 
-    #[test]
-    fn a_job_starts_once() {
-        let (mut job, blobs) = started("Col2\nx\n");
-        assert!(matches!(job.start(&blobs), Err(Fault::CannotStartJob("Running"))));
-        job.cancel();
-        assert!(matches!(job.start(&blobs), Err(Fault::CannotStartJob("Cancelled"))));
+    fn check(&self) -> io::Result<()> {
+        match self.cancelled.load(Ordering::Relaxed) {
+            true => Err(io::Error::other("the job is cancelled")),
+            false => Ok(()),
+        }
     }
+}
 
-    #[test]
-    fn a_cancelled_job_stays_cancelled_and_writes_nothing() {
-        let (mut job, blobs) = started("Col2\nx\n");
-        job.status(&blobs);
-        job.cancel();
-        assert_eq!(names(&mut job, &blobs), ["Cancelled", "Cancelled", "Cancelled"]);
-        assert!(blobs.read("out/b.csv").is_none());
+/// Ends when its job is cancelled, with an error: an end of input would be taken for the table's.
+struct Cancellable<R> {
+    source: R,
+    run: Arc<Run>,
+}
+
+impl<R: Read> Read for Cancellable<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.run.check()?;
+        self.source.read(buffer)
     }
 }

@@ -18,7 +18,9 @@
 //! | `call` | who may call: service, key and api-version |
 //! | `query` | the query's parameters |
 //! | `rrs` | execute |
-//! | `bes`, `job`, `blobs` | submit, start, status, cancel; what a job goes through; where its tables lie |
+//! | `bes`, `job`, `table` | submit, start, status, cancel; what a job goes through; what it does with a table |
+//! | `place`, `connection`, `signature` | a blob of the account that a connection string names, and the link to a result |
+//! | `blobs` | the emulator's own blobs, for jobs that name no account |
 //! | `hashing` | the service itself |
 //! | `online_endpoint` | Azure ML online endpoints |
 //! | `openai` | Azure OpenAI in both its forms, and a model server without a key |
@@ -30,16 +32,20 @@
 mod bes;
 mod blobs;
 mod call;
+mod connection;
 mod fault;
 mod hashing;
 mod job;
 mod online_endpoint;
 mod openai;
+mod place;
 mod query;
 mod record;
 mod rrs;
 mod server;
+mod signature;
 mod swagger;
+mod table;
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -13,12 +14,16 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 
 use crate::blobs::{self, Blobs};
 use crate::fault::Fault;
-use crate::job::Job;
+use crate::job::{self, Job};
 use crate::record::{self, Received, Record};
 use crate::{Endpoint, Service, Settings, bes, online_endpoint, openai, rrs, swagger};
+
+/// What jobs may take to end.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A running emulator: its own thread with its own runtime, which stop when it is dropped.
 pub struct Emulator {
@@ -49,7 +54,7 @@ impl Emulator {
             let _entered = runtime.enter();
             TcpListener::from_std(listener)?
         };
-        let app = routes(Arc::clone(&shared));
+        let (app, jobs) = (routes(Arc::clone(&shared)), Arc::clone(&shared));
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("emulator".into()).spawn(move || {
             // Not a graceful shutdown: it would wait for the idle connections that a proxy keeps. The runtime is
@@ -59,7 +64,10 @@ impl Emulator {
                     _ = axum::serve(listener, app).into_future() => {}
                     _ = stopped => {}
                 }
+                jobs.end().await;
             });
+            // A job that would not end, as its storage is silent, must not keep the emulator from ending.
+            runtime.shutdown_background();
         })?;
         Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
     }
@@ -97,7 +105,9 @@ pub(crate) struct Shared {
     pub(crate) services: Vec<Arc<Hosted>>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) openai_key: Option<String>,
-    pub(crate) blobs: Blobs,
+    pub(crate) blobs: Arc<Blobs>,
+    /// What runs jobs, for all services together.
+    pub(crate) workers: Arc<Semaphore>,
     pub(crate) record: Record,
     pub(crate) log: bool,
 }
@@ -109,10 +119,21 @@ impl Shared {
             services: settings.services.into_iter().map(hosted).collect(),
             endpoints: settings.endpoints,
             openai_key: settings.openai_key,
-            blobs: Blobs::at(address),
+            blobs: Arc::new(Blobs::at(address)),
+            workers: Arc::new(Semaphore::new(job::AT_ONCE)),
             record: Record::default(),
             log: settings.log,
         }
+    }
+
+    /// Cancels every job and gives those that run a moment: they are on threads, and a thread that finds its runtime
+    /// gone panics.
+    async fn end(&self) {
+        for hosted in &self.services {
+            lock(&hosted.jobs).values_mut().for_each(Job::cancel);
+        }
+        let workers = u32::try_from(job::AT_ONCE).unwrap_or(u32::MAX);
+        let _ = timeout(PATIENCE, self.workers.acquire_many(workers)).await;
     }
 }
 

@@ -6,6 +6,7 @@
 //! - [`RawBackend`] is a backend that answers in bytes and fails on demand
 //! - [`TlsBackend`] is what stands behind Envoy when the way there is TLS
 //! - [`example`] is what a policy says of how to call it
+//! - [`Azurite`] is the blob storage of batch jobs
 //! - [`layout`] is what Envoy finds on disk, [`ports`] and [`process`] what both need
 
 // The gateway's core takes time as an argument; what starts processes has to wait by the clock.
@@ -23,6 +24,7 @@ pub mod ports;
 pub mod process;
 pub mod raw_backend;
 mod render;
+pub mod storage;
 pub mod tls_backend;
 mod wait;
 
@@ -35,5 +37,6 @@ pub use layout::Ports;
 pub use ports::{free_port, free_ports};
 pub use raw_backend::RawBackend;
 pub use render::{render, render_as};
+pub use storage::Azurite;
 pub use tls_backend::TlsBackend;
 pub use wait::eventually;

@@ -11,8 +11,8 @@ fn jobs(rest: &str) -> String {
 
 fn submit(emulator: &Emulator) -> String {
     let body = json!({
-        "Input": {"ConnectionString": "AccountKey=secret", "RelativeLocation": "/box/in.csv"},
-        "Outputs": {"output1": {"ConnectionString": "AccountKey=secret", "RelativeLocation": "/box/out.csv"}},
+        "Input": {"ConnectionString": "demo", "RelativeLocation": "/box/in.csv"},
+        "Outputs": {"output1": {"ConnectionString": "demo", "RelativeLocation": "/box/out.csv"}},
         "GlobalParameters": {},
     });
     let answer = call(emulator, "POST", &jobs(""), &body.to_string());

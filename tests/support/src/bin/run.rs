@@ -1,6 +1,7 @@
 //! `make run`: the emulator and Envoy with a policy, until Ctrl-C. Leaves nothing running.
 //!
-//! `run [POLICY]`, from the project's root; default envoy/policy.json. What it makes is in `dist/`.
+//! `run [POLICY]`, from the project's root; default envoy/policy.json. What it makes is in `dist/`. With STORAGE=1
+//! Azurite runs beside them, as the storage of batch jobs.
 
 // Only the gateway's core takes time as an argument.
 #![allow(clippy::disallowed_methods)]
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use support::{Admin, Ports, certificate, example, layout, ports, process};
+use support::{Admin, Ports, certificate, example, layout, ports, process, storage};
 
 const DEFAULT_POLICY: &str = "envoy/policy.json";
 
@@ -43,20 +44,22 @@ fn run() -> Result<(), String> {
     let settings = Settings::from_environment()?;
     settings.prepare()?;
 
-    let mut emulator = settings.start_emulator()?;
-    wait(&stop, &mut [&mut emulator], || listens(settings.emulator_port))?;
-    let mut envoy = settings.start_envoy()?;
+    let mut children = Vec::new();
+    if let Some(port) = settings.storage_port {
+        children.push(Running::start_storage(port)?);
+        wait(&stop, &mut children, || listens(port))?;
+    }
+    children.push(settings.start_emulator()?);
+    wait(&stop, &mut children, || listens(settings.emulator_port))?;
+    children.push(settings.start_envoy()?);
     let admin = Admin { port: settings.ports.admin };
-    wait(&stop, &mut [&mut emulator, &mut envoy], || {
-        admin.readiness().is_ok_and(|updates| updates.accepted > 0)
-    })?;
+    wait(&stop, &mut children, || admin.readiness().is_ok_and(|updates| updates.accepted > 0))?;
     if !stop.load(Ordering::Relaxed) {
         settings.invite();
     }
     // Until a signal comes or a child ends.
     while !stop.load(Ordering::Relaxed) {
-        emulator.check()?;
-        envoy.check()?;
+        children.iter_mut().try_for_each(Running::check)?;
         sleep(Duration::from_millis(100));
     }
     println!("\nStopping.");
@@ -70,6 +73,8 @@ struct Settings {
     /// The keys of emulated services that the environment does not have.
     keys: Vec<(String, String)>,
     calls: Vec<example::Call>,
+    /// Where Azurite listens, if it is asked for.
+    storage_port: Option<u16>,
     envoy: PathBuf,
 }
 
@@ -85,6 +90,11 @@ impl Settings {
             admin: port("ADMIN_PORT", shipped.admin)?,
         };
         let emulator_port = port("EMULATOR_PORT", 9080)?;
+        let storage_port = match env::var("STORAGE").as_deref() {
+            Err(_) | Ok("" | "0") => None,
+            Ok("1") => Some(port("STORAGE_PORT", 10000)?),
+            Ok(other) => return Err(format!("STORAGE={other}: it must be 1, or not set")),
+        };
         let policy =
             env::args_os().nth(1).map_or_else(|| PathBuf::from(DEFAULT_POLICY), PathBuf::from);
         // What is wrong with it, `gatewayctl check` says better.
@@ -97,6 +107,7 @@ impl Settings {
             policy,
             ports,
             emulator_port,
+            storage_port,
             envoy: layout::envoy(Path::new(".")),
         })
     }
@@ -181,6 +192,9 @@ impl Settings {
         for call in &self.calls {
             println!("\n{}:\n{}", call.title, command(call));
         }
+        if let Some(port) = self.storage_port.filter(|_| self.policy == Path::new(DEFAULT_POLICY)) {
+            println!("{}", storage::walk_through(http, port));
+        }
         if let Some(call) = self.calls.first().filter(|call| call.key.is_some()) {
             let keyless = example::Call { key: None, ..call.clone() };
             println!("\nA call that the gateway refuses:\n{}", command(&keyless));
@@ -221,6 +235,12 @@ impl Running {
             thread::spawn(move || record(stream, &file, tell));
         }
         Ok(Self { name, child, log })
+    }
+
+    fn start_storage(port: u16) -> Result<Self, String> {
+        Self::start("Azurite", "dist/azurite.log", storage::command(Path::new("."), port)?, |_| {
+            None
+        })
     }
 
     /// An error when the child has ended by itself.
@@ -282,7 +302,7 @@ fn told(line: &str) -> Option<String> {
 /// Waits for what has been started; a signal ends the wait, and a child that ends is an error.
 fn wait(
     stop: &AtomicBool,
-    children: &mut [&mut Running],
+    children: &mut [Running],
     ready: impl Fn() -> bool,
 ) -> Result<(), String> {
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -292,9 +312,7 @@ fn wait(
         }
         if Instant::now() > deadline {
             let name = children.last().map_or("nothing", |child| child.name);
-            return Err(format!(
-                "{name} is not ready after 20 seconds; see dist/envoy.log and dist/emulator.log"
-            ));
+            return Err(format!("{name} is not ready after 20 seconds; its log is in dist"));
         }
         sleep(process::TICK);
     }
