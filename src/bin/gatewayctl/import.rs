@@ -1,0 +1,123 @@
+//! `gatewayctl import`: makes a policy of an OpenAPI document or of an API Management export.
+//!
+//! ```text
+//! files --document--> Node --openapi, arm, apiops--> Draft --finish--> policy
+//!                                    \--------------------> Report
+//! ```
+//!
+//! What cannot be carried over is in the report, with its place in the source. The draft is judged
+//! by the filter's own compiler, so what comes out is what `check` passes.
+
+#[path = "import/document.rs"]
+mod document;
+#[path = "import/draft.rs"]
+mod draft;
+#[path = "import/files.rs"]
+pub(crate) mod files;
+#[path = "import/finish.rs"]
+mod finish;
+#[path = "import/layout.rs"]
+mod layout;
+#[path = "import/name.rs"]
+mod name;
+#[path = "import/openapi.rs"]
+mod openapi;
+#[path = "import/report.rs"]
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use document::Node;
+use draft::Draft;
+use files::Files;
+use report::Report;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// An OpenAPI or Swagger document, an ARM template, or a folder that APIOps extracted.
+    source: PathBuf,
+    #[command(flatten)]
+    options: Options,
+    /// Where the policy goes. Absent: standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Makes no policy if something cannot be carried over.
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Args, Clone, Default)]
+pub(crate) struct Options {
+    /// What the source is. Absent: what it looks like.
+    #[arg(long)]
+    pub(crate) kind: Option<Kind>,
+    /// The API's path at the gateway (OpenAPI).
+    #[arg(long, value_name = "SUFFIX")]
+    pub(crate) path: Option<String>,
+    /// The backend's URL (OpenAPI).
+    #[arg(long, value_name = "URL")]
+    pub(crate) service_url: Option<String>,
+    /// The API's name (OpenAPI).
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// OpenAPI 3.x or Swagger 2.0, as JSON or YAML.
+    Openapi,
+    /// API Management's resources in an ARM template.
+    Arm,
+    /// The folder that the extractor of APIOps makes.
+    Apiops,
+}
+
+/// A policy, and what became of the source.
+pub(crate) struct Imported {
+    pub(crate) policy: String,
+    pub(crate) report: String,
+    /// How many things were not carried over.
+    pub(crate) lost: usize,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
+    let files = Files::read(&arguments.source)?;
+    let imported = import(&files, &arguments.options)?;
+    eprint!("{}", imported.report);
+    if arguments.strict && imported.lost > 0 {
+        return Err(format!(
+            "{}: not everything can be carried over, so no policy was made",
+            arguments.source.display()
+        ));
+    }
+    match &arguments.out {
+        None => print!("{}", imported.policy),
+        Some(out) => write(out, &imported.policy)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(out: &Path, policy: &str) -> Result<(), String> {
+    std::fs::write(out, policy).map_err(|error| format!("{}: {error}", out.display()))
+}
+
+/// Values in, values out: no file is read or written.
+pub(crate) fn import(files: &Files, options: &Options) -> Result<Imported, String> {
+    let mut report = Report::default();
+    let draft = draft(files, options, &mut report)?;
+    let policy = finish::finish(draft, &mut report)?;
+    Ok(Imported { policy, report: report.to_string(), lost: report.lost_count() })
+}
+
+fn draft(files: &Files, options: &Options, report: &mut Report) -> Result<Draft, String> {
+    let Some((file, bytes)) = files.single() else { return Err("x".into()) };
+    let document = Node::parse(file, bytes)?;
+    let version = openapi::version(&document).map_err(|fault| format!("{file}: {fault}"))?;
+    match version {
+        Some(version) => openapi::import(&document, file, version, options, report),
+        None => Err(format!("{file}: is neither")),
+    }
+}
