@@ -8,6 +8,12 @@
 //! What cannot be carried over is in the report, with its place in the source. The draft is judged
 //! by the filter's own compiler, so what comes out is what `check` passes.
 
+#[path = "import/apim.rs"]
+mod apim;
+#[path = "import/apiops.rs"]
+mod apiops;
+#[path = "import/arm.rs"]
+mod arm;
 #[path = "import/document.rs"]
 mod document;
 #[path = "import/draft.rs"]
@@ -113,11 +119,52 @@ pub(crate) fn import(files: &Files, options: &Options) -> Result<Imported, Strin
 }
 
 fn draft(files: &Files, options: &Options, report: &mut Report) -> Result<Draft, String> {
-    let Some((file, bytes)) = files.single() else { return Err("x".into()) };
-    let document = Node::parse(file, bytes)?;
-    let version = openapi::version(&document).map_err(|fault| format!("{file}: {fault}"))?;
-    match version {
-        Some(version) => openapi::import(&document, file, version, options, report),
-        None => Err(format!("{file}: is neither")),
+    let name = &files.name;
+    let Some((file, bytes)) = files.single() else {
+        if !matches!(options.kind, None | Some(Kind::Apiops)) || !apiops::is(files) {
+            return Err(format!(
+                "{name}: is a folder without apis/NAME/apiInformation.json: name the folder that APIOps extracted, \
+                 or a file"
+            ));
+        }
+        let service = apiops::read(files, report)?;
+        return service.draft(options, report).map_err(|fault| format!("{name}: {fault}"));
+    };
+    if options.kind == Some(Kind::Apiops) {
+        return Err(format!("{name}: is a file: an extract of APIOps is a folder"));
     }
+    let document = Node::parse(file, bytes)?;
+    let fault = |fault| format!("{file}: {fault}");
+    match openapi::version(&document).map_err(fault)? {
+        Some(version) if options.kind != Some(Kind::Arm) => {
+            openapi::import(&document, file, version, options, report)
+        }
+        None if options.kind != Some(Kind::Openapi) && arm::is(&document) => {
+            let service = arm::read(&document, report).map_err(fault)?;
+            service.draft(options, report).map_err(fault)
+        }
+        _ => Err(fault(unknown(&document, options.kind))),
+    }
+}
+
+fn unknown(document: &Node, kind: Option<Kind>) -> String {
+    let names: Vec<String> = document
+        .members()
+        .iter()
+        .take(5)
+        .map(|(name, _)| format!("\"{}\"", name.escape_debug()))
+        .collect();
+    let found = if names.is_empty() {
+        "no object".to_owned()
+    } else {
+        format!("an object with {}", names.join(", "))
+    };
+    let wanted = match kind {
+        Some(Kind::Arm) => "no ARM template (\"resources\")",
+        Some(_) => "no OpenAPI document (\"openapi\" or \"swagger\")",
+        None => {
+            "neither an OpenAPI document (\"openapi\" or \"swagger\") nor an ARM template (\"resources\")"
+        }
+    };
+    format!("is {wanted}, but {found}")
 }

@@ -17,6 +17,11 @@ use super::draft::{Api, Draft, Operation, Parameter, QueryPart};
 use super::name::{self, Names};
 use super::report::Report;
 
+pub(crate) use body::is_small;
+pub(crate) use parameter::allowed;
+pub(crate) use security::{is_for_keys, is_query};
+pub(crate) use server::normal as normal_url;
+
 use refs::{Documents, Found};
 
 const METHODS: [&str; 9] =
@@ -62,13 +67,15 @@ pub(crate) fn import(
     let slug = options.name.clone().or_else(|| title.and_then(name::slug));
     let name = slug.as_deref().and_then(name::valid).unwrap_or_else(|| "api".to_owned());
     let description = info.and_then(|info| info.member_text("description")).map(summary);
-    let place = Place::file(file);
+    // One document: its name need not stand at each place.
+    let place = Place::default();
     let service_url = match &options.service_url {
         Some(url) => url.clone(),
-        None => server::service_url(document, version, &place, report)?,
+        None => server::service_url(document, version, report)
+            .map_err(|fault| format!("{file}: {fault}"))?,
     };
     let path = options.path.clone().unwrap_or_else(|| name.to_lowercase().replace(['_', '.'], "-"));
-    let reader = Reader { document, version, file };
+    let reader = Reader { document, version, file: "" };
     let keys = security::read(&reader, &name, report);
     let operations = reader.operations(keys.query.as_deref(), report);
     reader.unused(report);
@@ -90,17 +97,6 @@ pub(crate) fn import(
     Ok(Draft { apis: vec![api], ..Draft::default() })
 }
 
-/// The operations alone, for an API that API Management describes otherwise.
-pub(crate) fn operations(
-    document: &Node,
-    file: &str,
-    version: Version,
-    key_query: Option<&str>,
-    report: &mut Report,
-) -> Vec<Operation> {
-    Reader { document, version, file }.operations(key_query, report)
-}
-
 pub(crate) struct Reader<'d> {
     document: &'d Node,
     version: Version,
@@ -108,6 +104,11 @@ pub(crate) struct Reader<'d> {
 }
 
 impl<'d> Reader<'d> {
+    /// For an API that API Management describes beside its document.
+    pub(crate) fn new(document: &'d Node, file: &'d str, version: Version) -> Self {
+        Self { document, version, file }
+    }
+
     fn refs(&self) -> Documents<'d> {
         Documents { root: self.document }
     }
@@ -116,7 +117,11 @@ impl<'d> Reader<'d> {
         Place::file(self.file)
     }
 
-    fn operations(&self, key_query: Option<&str>, report: &mut Report) -> Vec<Operation> {
+    pub(crate) fn operations(
+        &self,
+        key_query: Option<&str>,
+        report: &mut Report,
+    ) -> Vec<Operation> {
         let mut names = Names::default();
         let mut operations = Vec::new();
         let paths = self.document.member("paths").map(Node::members).unwrap_or_default();
@@ -233,7 +238,7 @@ impl<'d> Reader<'d> {
         }
     }
 
-    fn unused(&self, report: &mut Report) {
+    pub(crate) fn unused(&self, report: &mut Report) {
         for (name, value) in self.document.members() {
             let place = self.place().key(name);
             match name.as_str() {

@@ -21,7 +21,7 @@ pub(crate) fn request(
         Version::OpenApi3 => openapi(reader, operation)?,
     };
     let example = example.filter(|example| {
-        let small = layout::write(example).len() <= LARGEST;
+        let small = is_small(example);
         if !small {
             report.unused(place, "an example of more than 4 KiB");
         }
@@ -76,4 +76,8 @@ pub(crate) fn responses(reader: &Reader<'_>, operation: &Node) -> Vec<(u16, Opti
         Some((code, description))
     };
     responses.iter().filter_map(response).take(32).collect()
+}
+
+pub(crate) fn is_small(example: &Node) -> bool {
+    layout::write(example).len() <= LARGEST
 }

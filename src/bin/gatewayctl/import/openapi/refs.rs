@@ -5,7 +5,8 @@ use crate::import::document::Node;
 /// A chain of references that is longer is a circle.
 const LONGEST: usize = 16;
 
-pub(crate) const ADVICE: &str = "Bundle the documents into one first, and import that.";
+pub(crate) const ADVICE: &str =
+    "Mend the reference, or bundle the documents into one, and import again.";
 
 pub(crate) struct Documents<'d> {
     pub(crate) root: &'d Node,

@@ -12,15 +12,14 @@ const ASK: &str = "say where the backend is with --service-url https://HOST/PATH
 pub(crate) fn service_url(
     document: &Node,
     version: Version,
-    place: &Place,
     report: &mut Report,
 ) -> Result<String, String> {
     let url = match version {
         Version::Swagger2 => swagger(document),
-        Version::OpenApi3 => openapi(document, place, report),
+        Version::OpenApi3 => openapi(document, &Place::default(), report),
     };
-    let url = url.ok_or_else(|| format!("{place}: names no server with a host: {ASK}"))?;
-    normal(&url).map_err(|fault| format!("{place}: its server's URL {fault}: {ASK}"))
+    let url = url.ok_or_else(|| format!("names no server with a host: {ASK}"))?;
+    normal(&url).map_err(|fault| format!("its server's URL {fault}: {ASK}"))
 }
 
 /// A URL as the policy takes it, without the port that its scheme has anyway.
