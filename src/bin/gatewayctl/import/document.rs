@@ -154,6 +154,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.file.as_str(), self.path.as_str()) {
             (file, "") => f.write_str(file),
+            ("", path) => f.write_str(path),
             (file, path) => write!(f, "{file}: {path}"),
         }
     }

@@ -109,6 +109,8 @@ pub(crate) struct Subscription {
     pub(crate) state: Option<String>,
     pub(crate) start_date: Option<String>,
     pub(crate) expiration_date: Option<String>,
+    /// The source has none for an API that asks for one.
+    pub(crate) added: bool,
 }
 
 /// An object whose absent members are left out.

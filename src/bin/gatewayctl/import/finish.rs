@@ -5,7 +5,7 @@ use azureml_gateway::policy::compile;
 use azureml_gateway::policy::problem::{Problem, Severity};
 
 use super::document::Place;
-use super::draft::{Draft, Product, Subscription};
+use super::draft::{Credentials, Draft, Product, Subscription};
 use super::layout;
 use super::name::Names;
 use super::report::Report;
@@ -32,6 +32,7 @@ pub(crate) fn finish(mut draft: Draft, report: &mut Report) -> Result<String, St
 
 /// An API that asks for a subscription has one, with a placeholder for its key.
 fn add_subscriptions(draft: &mut Draft) {
+    draft.subscriptions.retain(|subscription| !subscription.added);
     let mut names = Names::default();
     for subscription in &draft.subscriptions {
         names.unique(&subscription.name, "subscription");
@@ -61,6 +62,7 @@ fn add_subscriptions(draft: &mut Draft) {
             state: None,
             start_date: None,
             expiration_date: None,
+            added: true,
         });
     }
 }
@@ -90,7 +92,8 @@ fn remove(draft: &mut Draft, errors: &[Problem], report: &mut Report) -> bool {
             Target::Product(i) if i < draft.products.len() => {
                 Some((draft.products.remove(i).place, "a product"))
             }
-            Target::Subscription(i) if i < draft.subscriptions.len() => {
+            // One that was added goes with what it was added for.
+            Target::Subscription(i) if draft.subscriptions.get(i).is_some_and(|s| !s.added) => {
                 Some((draft.subscriptions.remove(i).place, "a subscription"))
             }
             _ => None,
@@ -148,6 +151,20 @@ fn summarise(draft: &Draft, report: &mut Report) {
         report.carried.push(count(draft.subscriptions.len(), "subscription", "subscriptions"));
     }
     for (i, api) in draft.apis.iter().enumerate() {
+        if api.credentials == Credentials::Nothing {
+            report.todo(
+                format!("apis[{i}].backends[0].credentials"),
+                "the source gives the backend no key, so none is sent, and a caller's own Authorization is removed",
+                "Write \"caller\" if callers bring the backend's key themselves, or name the variable that holds it.",
+            );
+        }
+        if !api.subscription_required {
+            report.todo(
+                format!("apis[{i}].subscriptionRequired"),
+                "false, as in the source: whoever reaches Envoy may call",
+                "Remove it to ask for a subscription.",
+            );
+        }
         for variable in api.credentials.variables() {
             report.todo(
                 format!("apis[{i}].backends[0].credentials"),

@@ -82,6 +82,8 @@ impl Section {
         let next = self.entries.len();
         let found = *self.index.entry(key).or_insert(next);
         match self.entries.get_mut(found) {
+            // A fragment that is included twice says the same twice.
+            Some(entry) if entry.places.last() == Some(&place) => {}
             Some(entry) => entry.places.push(place),
             None => self.entries.push(Entry { places: vec![place], what, advice, snippet }),
         }

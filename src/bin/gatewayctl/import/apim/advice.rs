@@ -2,6 +2,27 @@
 
 const FILTER: &str = "Envoy has a filter for it: put it before the gateway.";
 
+/// Said of what keeps calls out.
+pub(super) const GUARD: &str = ", WHICH KEEPS CALLS OUT: without it more get through";
+
+/// Whether a policy refuses calls.
+pub(super) fn guards(policy: &str) -> bool {
+    matches!(
+        policy,
+        "validate-jwt"
+            | "validate-azure-ad-token"
+            | "validate-client-certificate"
+            | "validate-parameters"
+            | "validate-content"
+            | "validate-headers"
+            | "llm-content-safety"
+            | "return-response"
+            | "check-header"
+            | "ip-filter"
+            | "send-request"
+    )
+}
+
 /// By the policy's name.
 pub(super) fn of(policy: &str) -> &'static str {
     match policy {

@@ -55,6 +55,14 @@ pub(super) fn read(
     let key_header = key_name("header", "Ocp-Apim-Subscription-Key", &openapi::is_for_keys, report);
     let key_query = key_name("query", "subscription-key", &openapi::is_query, report);
     let mut operations = operations(api, key_query.as_deref(), report)?;
+    if operations.is_empty() {
+        report.lost(
+            place,
+            "an API without operations",
+            "Export its operations or its specification with it.",
+        );
+        return Ok(None);
+    }
     for operation in &mut operations {
         operation.query.extend(version_query.clone());
     }
@@ -198,13 +206,6 @@ fn operations(
     for resource in &api.operations {
         operations.retain(|operation| operation.name != resource.name);
         operations.extend(operation(resource, &mut names, report));
-    }
-    if operations.is_empty() {
-        report.lost(
-            &api.resource.place,
-            "an API without operations",
-            "Export its operations or its specification with it.",
-        );
     }
     Ok(operations)
 }

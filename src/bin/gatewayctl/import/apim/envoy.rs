@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use roxmltree::Node as Element;
 
+use super::advice::GUARD;
 use super::credentials::is_secret_name;
 use super::policies::{Context, child_values};
 use super::value::{self, Value};
@@ -87,7 +88,7 @@ pub(super) fn ip_filter(element: Element<'_, '_>, prefixes: &[String], context: 
     if ranges.is_empty() || !complete {
         return context.report.lost(
             &place,
-            "an ip-filter with what is no address",
+            format!("an ip-filter with what is no address{GUARD}"),
             "Write an RBAC filter of Envoy's by hand: envoy.filters.http.rbac before the gateway.",
         );
     }
@@ -105,7 +106,7 @@ pub(super) fn ip_filter(element: Element<'_, '_>, prefixes: &[String], context: 
     };
     let ids = ids.iter().map(|line| format!("{indent}{line}")).collect::<Vec<_>>().join("\n");
     let snippet = rbac("ip-filter", prefixes, &format!("{open}\n{ids}"));
-    context.report.envoy(&place, "ip-filter", BEFORE, snippet);
+    context.report.envoy(&place, format!("ip-filter{GUARD}"), BEFORE, snippet);
 }
 
 pub(super) fn check_header(
@@ -125,7 +126,7 @@ pub(super) fn check_header(
             _ => {
                 return context.report.lost(
                     &place,
-                    format!("check-header of {}, whose values are secret or computed", name.escape_debug()),
+                    format!("check-header of {}, whose values are secret or computed{GUARD}", name.escape_debug()),
                     "A caller's key is what subscriptions are for; other values: an RBAC filter of Envoy's before the gateway.",
                 );
             }
@@ -153,7 +154,7 @@ pub(super) fn check_header(
     let snippet = rbac("check-header", prefixes, &principals);
     context.report.envoy(
         &place,
-        format!("check-header of {}; Envoy's refusal is a 403 of its own", name.escape_debug()),
+        format!("check-header of {}{GUARD}", name.escape_debug()),
         BEFORE,
         snippet,
     );

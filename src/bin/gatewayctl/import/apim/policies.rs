@@ -9,8 +9,9 @@ use crate::import::draft::{Credentials, Draft};
 use crate::import::name;
 use crate::import::report::Report;
 
-/// Fragments may include fragments; deeper is a circle.
-const DEPTH: usize = 4;
+/// The text of all fragments, each as often as it is included: a few that include one another could
+/// be very much.
+const MOST_TEXT: usize = 16 << 20;
 
 /// Whom a policy is for, by places in the draft.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,9 @@ pub(super) struct Context<'s> {
     pub(super) report: &'s mut Report,
     /// The document that is read.
     pub(super) base: Place,
-    pub(super) depth: usize,
+    /// The fragments that are being read: one that includes itself has no end.
+    fragments: Vec<String>,
+    included: usize,
     /// Keys that single operations set: they hold if all of an API's agree.
     pub(super) operation_credentials: Vec<(usize, usize, Credentials, Place)>,
 }
@@ -75,7 +78,8 @@ pub(super) fn apply(
         service,
         report,
         base: Place::default(),
-        depth: 0,
+        fragments: Vec::new(),
+        included: 0,
         operation_credentials: Vec::new(),
     };
     for (scope, policy, outer) in documents {
@@ -218,12 +222,15 @@ pub(super) fn other(element: Element<'_, '_>, context: &mut Context<'_>) {
         .collect();
     inner.sort_unstable();
     inner.dedup();
+    let inner_guards = inner.iter().any(|name| advice::guards(name));
     let what = match (name, inner.as_slice()) {
         ("choose", [_, ..]) => {
             format!("choose, with {}", inner.into_iter().take(8).collect::<Vec<_>>().join(", "))
         }
         _ => format!("the policy {}", name.escape_debug()),
     };
+    let guards = advice::guards(name) || name == "choose" && inner_guards;
+    let what = if guards { format!("{what}{}", advice::GUARD) } else { what };
     context.report.lost(&place, what, advice::of(name));
 }
 
@@ -234,12 +241,16 @@ fn fragment(
     context: &mut Context<'_>,
 ) -> Result<(), String> {
     let place = context.place(element);
-    let id = value::read(element.attribute("fragment-id").unwrap_or_default(), context.service);
-    let found = match &id {
-        Value::Literal(id) => context.service.fragments.get(id),
-        _ => None,
-    };
-    let Some(policy) = found.filter(|_| context.depth < DEPTH) else {
+    let id =
+        match value::read(element.attribute("fragment-id").unwrap_or_default(), context.service) {
+            Value::Literal(id) => id,
+            _ => String::new(),
+        };
+    let found = context.service.fragments.get(&id).filter(|policy| {
+        context.included = context.included.saturating_add(policy.text.len());
+        context.included < MOST_TEXT && !context.fragments.contains(&id)
+    });
+    let Some(policy) = found else {
         context.report.lost(
             &place,
             "a policy fragment that is not in the source, or includes itself",
@@ -250,11 +261,11 @@ fn fragment(
     let text = xml::prepare(policy)?;
     let document = xml::parse(&text, policy)?;
     let base = std::mem::replace(&mut context.base, policy.place.clone());
-    context.depth = context.depth.saturating_add(1);
+    context.fragments.push(id);
     for element in document.root_element().children().filter(Element::is_element) {
         inbound(element, scope, draft, context)?;
     }
-    context.depth = context.depth.saturating_sub(1);
+    context.fragments.pop();
     context.base = base;
     Ok(())
 }

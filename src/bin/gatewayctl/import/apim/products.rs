@@ -90,7 +90,11 @@ fn subscription(resource: &Resource, draft: &Draft, report: &mut Report) -> Opti
         return None;
     };
     let state = text("state").map(str::to_ascii_lowercase);
-    let known = state.as_deref().is_none_or(|state| STATES.contains(&state));
+    let known = match &state {
+        Some(state) => STATES.contains(&state.as_str()),
+        // An expression without a value must not make it active.
+        None => properties.member("state").is_none(),
+    };
     if !known {
         report.lost(
             &place.key("state"),
@@ -129,6 +133,7 @@ fn subscription(resource: &Resource, draft: &Draft, report: &mut Report) -> Opti
         },
         start_date: date("startDate"),
         expiration_date: date("expirationDate"),
+        added: false,
     })
 }
 
