@@ -206,16 +206,13 @@ fn backend_resource(
         );
         return None;
     };
-    let url = match value::read(url, context.service) {
-        Value::Literal(url) => url,
-        _ => {
-            context.report.lost(
-                &place.key("url"),
-                "a backend's URL by a secret or unknown value",
-                super::api::UNKNOWN_BACKEND,
-            );
-            return None;
-        }
+    let Value::Literal(url) = value::read(url, context.service) else {
+        context.report.lost(
+            &place.key("url"),
+            "a backend's URL by a secret or unknown value",
+            super::api::UNKNOWN_BACKEND,
+        );
+        return None;
     };
     let written = properties.member("credentials");
     let mut credentials = None;
