@@ -64,7 +64,9 @@ pub(crate) fn start(
         api["serviceUrl"] = json!(format!("http://{}{path}", backend.address()));
         api["protocols"] = json!(["http"]);
     }
-    for subscription in policy["subscriptions"].as_array_mut().into_iter().flatten() {
+    for subscription in
+        policy.get_mut("subscriptions").and_then(Value::as_array_mut).into_iter().flatten()
+    {
         let key = key_of(subscription["name"].as_str().unwrap());
         subscription["primaryKey"] = json!({ "sha256": KeyHash::of(key.as_bytes()).hex() });
     }

@@ -33,12 +33,16 @@ fn a_cors_snippet_answers_a_preflight_before_the_gateway() {
         )
     };
     let allowed = preflight("https://portal.contoso.example");
-    assert_eq!(allowed.status, 200);
+    assert_eq!(allowed.status, 200, "{}", allowed.text());
     assert_eq!(
         allowed.header("access-control-allow-origin").as_deref(),
         Some("https://portal.contoso.example")
     );
     assert_eq!(allowed.header("access-control-max-age").as_deref(), Some("300"));
+    let key = "Origin: https://portal.contoso.example\r\napi-key: key-of-batch\r\n";
+    let answered = call(&started, "GET", "/ai/openai/models/a", key);
+    assert_eq!(started.backend.received().len(), 1, "{}", answered.text());
+    assert!(answered.header("access-control-allow-origin").is_some());
     assert_eq!(preflight("https://elsewhere.example").header("access-control-allow-origin"), None);
 }
 
@@ -69,8 +73,10 @@ fn a_header_snippet_sets_the_header_toward_the_backend() {
     let started = with_snippet("arm/versions", "x-environment");
     call(&started, "GET", "/forecast/v2/regions/north/forecast?days=3", "");
     let received = started.backend.received();
-    let header = received[0].headers.iter().find(|(name, _)| name == "x-environment").unwrap();
-    assert_eq!(header.1, b"100%");
+    let [received] = received.as_slice() else { panic!("{received:?}") };
+    let header = received.headers.iter().find(|(name, _)| name == "x-environment");
+    let Some((_, value)) = header else { panic!("{received:?}") };
+    assert_eq!(value, b"100%");
 }
 
 fn call(started: &Started, method: &str, target: &str, headers: &str) -> Reply {
@@ -103,26 +109,30 @@ fn snippets(case: &Case) -> Vec<String> {
     blocks
 }
 
-/// Filters before the gateway, the rest into the virtual host, as reports say.
+/// Filters before the gateway, routes before the last one, the rest into the virtual host: as
+/// reports say.
 fn insert(yaml: String, snippet: &str) -> String {
-    let (mut filters, mut host, mut in_filter) = (String::new(), String::new(), false);
+    let (mut filters, mut routes, mut host) = (String::new(), String::new(), String::new());
+    let mut place = &mut host;
     for line in snippet.lines().filter(|line| !line.starts_with('#')) {
-        if !line.starts_with(' ') {
-            in_filter = line.starts_with("- name: envoy.filters.http.");
+        if line.starts_with("- name: envoy.filters.http.") {
+            place = &mut filters;
+        } else if line.starts_with("- match: ") {
+            place = &mut routes;
         }
-        match in_filter {
-            true => filters += &format!("          {line}\n"),
-            false => host += &format!("              {line}\n"),
-        }
+        *place += &format!("              {line}\n");
     }
     const GATEWAY: &str = "          - name: gateway\n            config_discovery:";
     const HOST: &str = "            - name: gateway\n              domains: [\"*\"]\n";
+    const LAST: &str = "              - name: unmatched\n";
+    // Filters stand four columns further left than routes.
+    let filters = filters.replace("\n    ", "\n").replacen("    ", "", 1);
     let yaml = replace_once(&yaml, GATEWAY, &format!("{filters}{GATEWAY}")).unwrap();
-    let yaml = match host.starts_with("              response_headers_to_remove: ") {
+    let yaml = replace_once(&yaml, LAST, &format!("{routes}{LAST}")).unwrap();
+    match host.starts_with("              response_headers_to_remove: ") {
         // The virtual host has that list.
         true => replace_once(&yaml, "response_headers_to_remove: [x-gateway-refusal]", host.trim())
             .unwrap(),
         false => replace_once(&yaml, HOST, &format!("{HOST}{host}")).unwrap(),
-    };
-    yaml
+    }
 }

@@ -13,7 +13,7 @@ use crate::import::document::Place;
 const BEFORE: &str = "Envoy does it: put this before the gateway in http_filters of envoy.yaml.";
 const HOST: &str = "Envoy does it, for all APIs: put this into the virtual host of envoy.yaml.";
 
-pub(super) fn cors(element: Element<'_, '_>, context: &mut Context<'_>) {
+pub(super) fn cors(element: Element<'_, '_>, prefixes: &[String], context: &mut Context<'_>) {
     let place = context.place(element);
     let texts = |list: &str, item: &str| -> Vec<String> {
         let lists = element.children().filter(|child| child.tag_name().name() == list);
@@ -31,24 +31,17 @@ pub(super) fn cors(element: Element<'_, '_>, context: &mut Context<'_>) {
         origin => format!("{{ exact: {} }}", quoted(origin)),
     };
     let mut lines = vec![
-        "# in http_filters, before the gateway".to_owned(),
-        "- name: envoy.filters.http.cors".into(),
-        "  typed_config:".into(),
-        "    \"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors".into(),
-        "# in the virtual host".into(),
-        "typed_per_filter_config:".into(),
-        "  envoy.filters.http.cors:".into(),
-        "    \"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy"
-            .into(),
+        "\"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy"
+            .to_owned(),
         format!(
-            "    allow_origin_string_match: [{}]",
+            "allow_origin_string_match: [{}]",
             origins.iter().map(match_of).collect::<Vec<_>>().join(", ")
         ),
-        format!("    allow_methods: {}", quoted(&joined("allowed-methods", "method", "GET, POST"))),
+        format!("allow_methods: {}", quoted(&joined("allowed-methods", "method", "GET, POST"))),
     ];
     let mut optional = |name: &str, value: String| {
         if !value.is_empty() {
-            lines.push(format!("    {name}: {}", quoted(&value)));
+            lines.push(format!("{name}: {}", quoted(&value)));
         }
     };
     optional("allow_headers", joined("allowed-headers", "header", ""));
@@ -57,14 +50,37 @@ pub(super) fn cors(element: Element<'_, '_>, context: &mut Context<'_>) {
         element.children().filter_map(|child| child.attribute("preflight-result-max-age")).next();
     optional("max_age", age.and_then(|age| literal(age, context)).unwrap_or_default());
     if element.attribute("allow-credentials") == Some("true") {
-        lines.push("    allow_credentials: true".into());
+        lines.push("allow_credentials: true".into());
     }
     context.report.envoy(
         &place,
         "cors",
-        "Envoy does it, for all APIs: put this into envoy.yaml.",
-        lines.join("\n"),
+        "Envoy does it: put this into envoy.yaml. The routes are for the filter to find; the gateway chooses another.",
+        cors_snippet(&lines, prefixes),
     );
+}
+
+/// The filter takes its policy from a route that leads to a cluster, and before the gateway there
+/// is none.
+fn cors_snippet(policy: &[String], prefixes: &[String]) -> String {
+    let mut lines = vec![
+        "# in http_filters, before the gateway".to_owned(),
+        "- name: envoy.filters.http.cors".into(),
+        "  typed_config:".into(),
+        "    \"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors".into(),
+        "# in routes, before the one that is named unmatched".into(),
+    ];
+    for prefix in prefixes {
+        lines.push(format!(
+            "- match: {{ path_separated_prefix: {}, headers: [{{ name: origin, present_match: true }}] }}",
+            quoted(prefix)
+        ));
+        lines.push("  route: { cluster: gateway-https }".into());
+        lines.push("  typed_per_filter_config:".into());
+        lines.push("    envoy.filters.http.cors:".into());
+        lines.extend(policy.iter().map(|line| format!("      {line}")));
+    }
+    lines.join("\n")
 }
 
 pub(super) fn ip_filter(element: Element<'_, '_>, prefixes: &[String], context: &mut Context<'_>) {
@@ -167,7 +183,9 @@ fn rbac(name: &str, prefixes: &[String], principals: &str) -> String {
         prefixes => prefixes
             .iter()
             .map(|prefix| {
-                format!("          - url_path: {{ path: {{ prefix: {} }} }}", quoted(prefix))
+                // Whole segments, as the gateway compares them.
+                let regex = quoted(&format!("{}(/.*)?", prefix.replace('.', "\\.")));
+                format!("          - url_path: {{ path: {{ safe_regex: {{ regex: {regex} }} }} }}")
             })
             .collect(),
     };

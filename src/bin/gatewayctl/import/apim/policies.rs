@@ -148,7 +148,7 @@ fn inbound(
         "set-header" => credentials::set_header(element, scope, draft, context),
         "authentication-basic" => credentials::basic(element, scope, draft, context),
         "set-backend-service" => credentials::backend_service(element, scope, draft, context),
-        "cors" => envoy::cors(element, context),
+        "cors" => envoy::cors(element, &paths(scope, draft), context),
         "ip-filter" => envoy::ip_filter(element, &prefixes(scope, draft), context),
         "check-header" => envoy::check_header(element, &prefixes(scope, draft), context),
         "include-fragment" => fragment(element, scope, draft, context)?,
@@ -282,6 +282,14 @@ fn prefixes(scope: Scope, draft: &Draft) -> Vec<String> {
             let apis = draft.apis.iter().filter(|api| names.contains(&api.name));
             apis.map(|api| format!("/{}", api.path)).collect()
         }
+    }
+}
+
+/// As [`prefixes`], written out.
+fn paths(scope: Scope, draft: &Draft) -> Vec<String> {
+    match scope {
+        Scope::Global => draft.apis.iter().map(|api| format!("/{}", api.path)).collect(),
+        _ => prefixes(scope, draft),
     }
 }
 
