@@ -94,6 +94,16 @@ fn path_name_and_service_url_are_the_users_word() {
 }
 
 #[test]
+fn apis_of_api_management_keep_their_paths_and_names() {
+    for kind in ["arm", "apiops"] {
+        let case = &case::of_kind(kind)[0];
+        let run = gatewayctl(&case.folder, &["import", &case.source, "--path", "other"]);
+        assert_eq!(run.code, Some(1));
+        assert!(run.err.contains("--path and --name are for OpenAPI documents"), "{}", run.err);
+    }
+}
+
+#[test]
 fn an_unknown_option_or_kind_is_a_mistake_of_usage() {
     let folder = case::root();
     for arguments in

@@ -91,7 +91,8 @@ pub(crate) struct Imported {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let files = Files::read(&arguments.source)?;
-    let imported = import(&files, &arguments.options)?;
+    let imported =
+        import(&files, &arguments.options).map_err(|message| report::printable(&message))?;
     eprint!("{}", imported.report);
     if arguments.strict && imported.lost > 0 {
         return Err(format!(
@@ -120,6 +121,12 @@ pub(crate) fn import(files: &Files, options: &Options) -> Result<Imported, Strin
 
 fn draft(files: &Files, options: &Options, report: &mut Report) -> Result<Draft, String> {
     let name = &files.name;
+    let own_names = |draft: Result<Draft, String>| match (&options.path, &options.name) {
+        (None, None) => draft,
+        _ => Err(format!(
+            "{name}: --path and --name are for OpenAPI documents: its APIs have theirs"
+        )),
+    };
     let Some((file, bytes)) = files.single() else {
         if !matches!(options.kind, None | Some(Kind::Apiops)) || !apiops::is(files) {
             return Err(format!(
@@ -128,7 +135,9 @@ fn draft(files: &Files, options: &Options, report: &mut Report) -> Result<Draft,
             ));
         }
         let service = apiops::read(files, report)?;
-        return service.draft(options, report).map_err(|fault| format!("{name}: {fault}"));
+        return own_names(
+            service.draft(options, report).map_err(|fault| format!("{name}: {fault}")),
+        );
     };
     if options.kind == Some(Kind::Apiops) {
         return Err(format!("{name}: is a file: an extract of APIOps is a folder"));
@@ -141,7 +150,7 @@ fn draft(files: &Files, options: &Options, report: &mut Report) -> Result<Draft,
         }
         None if options.kind != Some(Kind::Openapi) && arm::is(&document) => {
             let service = arm::read(&document, report).map_err(fault)?;
-            service.draft(options, report).map_err(fault)
+            own_names(service.draft(options, report).map_err(fault))
         }
         _ => Err(fault(unknown(&document, options.kind))),
     }

@@ -78,6 +78,7 @@ impl Report {
 
 impl Section {
     fn add(&mut self, place: String, what: String, advice: String, snippet: Option<String>) {
+        let [place, what, advice] = [place, what, advice].map(|text| printable(&text));
         let key = (what.clone(), format!("{advice}{}", snippet.as_deref().unwrap_or_default()));
         let next = self.entries.len();
         let found = *self.index.entry(key).or_insert(next);
@@ -88,6 +89,17 @@ impl Section {
             None => self.entries.push(Entry { places: vec![place], what, advice, snippet }),
         }
     }
+}
+
+/// What a source says must not move the cursor of who reads the report.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let plain = escaped.is_none().then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
 }
 
 impl fmt::Display for Report {

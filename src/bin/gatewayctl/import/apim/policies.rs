@@ -62,7 +62,11 @@ pub(super) fn apply(
         for (operation, policy) in &api.operation_policies {
             let own = draft.apis.get(i).and_then(|api| {
                 let wanted = name::valid(operation)?;
-                api.operations.iter().position(|operation| operation.name == wanted)
+                let own = || api.operations.iter();
+                let normal = normal_name(operation);
+                own()
+                    .position(|operation| operation.name == wanted)
+                    .or_else(|| own().position(|operation| normal_name(&operation.name) == normal))
             });
             match own {
                 Some(j) => documents.push((Scope::Operation(i, j), policy, outer)),
@@ -87,6 +91,13 @@ pub(super) fn apply(
     }
     credentials::settle(draft, &mut context);
     Ok(())
+}
+
+/// As API Management makes an operation's name of an operationId.
+fn normal_name(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").chars().take(76).collect()
 }
 
 fn document(

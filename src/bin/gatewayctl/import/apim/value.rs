@@ -42,12 +42,26 @@ pub(super) fn read(text: &str, service: &Service) -> Value {
         match value.filter(|_| !secret) {
             Some(value) if text.len() < 1 << 16 => text = format!("{before}{value}{after}"),
             _ if after.trim().is_empty() => {
-                return Value::Secret { before: before.to_owned(), variable: name::variable(name) };
+                return Value::Secret {
+                    before: before.to_owned(),
+                    variable: variable(name, service),
+                };
             }
             _ => return Value::Unknown(name.to_owned()),
         }
     }
     Value::Expression
+}
+
+/// Two names that differ in punctuation alone must not share a variable: one backend would get the
+/// other's key.
+fn variable(name: &str, service: &Service) -> String {
+    let base = name::variable(name);
+    let same = |other: &&String| other.as_str() < name && name::variable(other) == base;
+    match service.named_values.keys().filter(same).count() {
+        0 => base,
+        number => format!("{base}_{}", number.saturating_add(1)),
+    }
 }
 
 fn read_literal(text: &str, service: &Service) -> Value {
