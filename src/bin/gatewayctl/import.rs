@@ -91,8 +91,7 @@ pub(crate) struct Imported {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let files = Files::read(&arguments.source)?;
-    let imported =
-        import(&files, &arguments.options).map_err(|message| report::printable(&message))?;
+    let imported = import(&files, &arguments.options)?;
     eprint!("{}", imported.report);
     if arguments.strict && imported.lost > 0 {
         return Err(format!(
@@ -114,8 +113,9 @@ fn write(out: &Path, policy: &str) -> Result<(), String> {
 /// Values in, values out: no file is read or written.
 pub(crate) fn import(files: &Files, options: &Options) -> Result<Imported, String> {
     let mut report = Report::default();
-    let draft = draft(files, options, &mut report)?;
-    let policy = finish::finish(draft, &mut report)?;
+    let policy = draft(files, options, &mut report)
+        .and_then(|draft| finish::finish(draft, &mut report))
+        .map_err(|message| report::printable(&message))?;
     Ok(Imported { policy, report: report.to_string(), lost: report.lost_count() })
 }
 
