@@ -2,6 +2,7 @@
 
 use roxmltree::Node as Element;
 
+use super::credentials::is_secret_name;
 use super::policies::{Context, Scope, child_values};
 use super::value::{self, Value};
 use crate::import::document::Place;
@@ -9,6 +10,10 @@ use crate::import::draft::{Draft, Operation, QueryPart, with_query};
 
 const EXPRESSION: &str =
     "Write the operation's \"rewriteUri\" by hand: it may use the parameters of the urlTemplate.";
+
+const KEY_IN_QUERY: &str = "a key in the backend's query: the gateway sends keys in headers";
+const KEY_ADVICE: &str = "If the backend takes it in a header, write that into \"credentials\"; else \
+                          keep the query as callers send it.";
 
 pub(super) fn rewrite_uri(
     element: Element<'_, '_>,
@@ -25,6 +30,14 @@ pub(super) fn rewrite_uri(
             EXPRESSION,
         );
     };
+    let query = template.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    if query
+        .split('&')
+        .filter_map(|part| part.split_once('='))
+        .any(|(name, value)| is_key(name, value))
+    {
+        return context.report.lost(&place, KEY_IN_QUERY, KEY_ADVICE);
+    }
     let template = if template.starts_with('/') { template } else { format!("/{template}") };
     let Some(operation) = operation(scope, draft) else {
         return context.report.lost(
@@ -59,12 +72,17 @@ pub(super) fn set_query(
     let values: Vec<Value> =
         child_values(element).map(|text| value::read(text, context.service)).collect();
     let [Value::Literal(value)] = values.as_slice() else {
-        let what = match values.iter().any(|value| matches!(value, Value::Secret { .. })) {
-            true => "a secret in the backend's query: the gateway sends keys in headers",
-            false => "a query parameter that is removed, repeated, or set by an expression",
+        let secret = values.iter().any(|value| matches!(value, Value::Secret { .. }));
+        let what = if secret {
+            KEY_IN_QUERY
+        } else {
+            "a query parameter that is removed, repeated, or set by an expression"
         };
-        return context.report.lost(&place, what, "If the backend takes it in a header, write that into \"credentials\"; else keep the query as callers send it.");
+        return context.report.lost(&place, what, KEY_ADVICE);
     };
+    if is_key(&name, value) {
+        return context.report.lost(&place, KEY_IN_QUERY, KEY_ADVICE);
+    }
     if action != "override" {
         return context.report.lost(
             &place,
@@ -96,6 +114,13 @@ pub(super) fn set_query(
         }
     }
     note(&place, &name, context);
+}
+
+/// Whether a query part's name says that its value is a key, and the value is one: a policy would
+/// show it.
+fn is_key(name: &str, value: &str) -> bool {
+    let known = ["code", "sig", "pwd"].iter().any(|key| name.eq_ignore_ascii_case(key));
+    (known || is_secret_name(name)) && !value.starts_with('{')
 }
 
 fn note(place: &Place, name: &str, context: &mut Context<'_>) {
