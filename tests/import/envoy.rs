@@ -113,8 +113,6 @@ fn send_call(started: &Started, call: &Value) -> Reply {
     let mut head = format!("{method} {target} HTTP/1.1\r\nHost: gateway\r\n");
     if let Some(name) = call["key"].as_str() {
         let header = call["header"].as_str().unwrap_or("Ocp-Apim-Subscription-Key");
-        // An API may have renamed its header; the calls of its case say so.
-        let header = if target.starts_with("/ai/openai") { "api-key" } else { header };
         let scheme = call["scheme"].as_str().map(|scheme| format!("{scheme} ")).unwrap_or_default();
         head += &format!("{header}: {scheme}{}\r\n", key_of(name));
     }
