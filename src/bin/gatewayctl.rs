@@ -6,6 +6,8 @@ mod apply;
 mod check;
 #[path = "gatewayctl/explain.rs"]
 mod explain;
+#[path = "gatewayctl/import.rs"]
+mod import;
 #[path = "gatewayctl/key.rs"]
 mod key;
 #[path = "gatewayctl/render.rs"]
@@ -69,6 +71,9 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Makes a policy of an OpenAPI document or an API Management export. What cannot be carried over
+    /// is listed on standard error. Exit status 1 if no policy could be made.
+    Import(import::Arguments),
     /// Makes subscription keys, and the hashes by which a policy knows them.
     #[command(subcommand)]
     Key(key::Command),
@@ -108,6 +113,7 @@ fn main() -> ExitCode {
         Command::Render { file, wasm, resource, out } => {
             render::run(&file, &resource, &wasm, out.as_deref())
         }
+        Command::Import(arguments) => import::run(&arguments),
         Command::Key(command) => key::run(command),
         Command::Apply { file, admin, wasm, resource, out, log, timeout } => {
             let timeout = Duration::from_secs(timeout);

@@ -64,6 +64,12 @@ impl KeyHash {
         Some(Self(hash))
     }
 
+    /// A small number in place of a hash, as gatewayctl import writes: a key that has it would have
+    /// to be found first.
+    pub fn is_placeholder(&self) -> bool {
+        self.0.iter().take(24).all(|byte| *byte == 0)
+    }
+
     pub fn hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -103,6 +109,18 @@ impl Subscriptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_placeholder_is_a_small_number() {
+        for (hex, placeholder) in [
+            (format!("{:064}", 1), true),
+            (format!("{:064}", 12345), true),
+            (format!("{:0<64}", 1), false),
+            (KeyHash::of(b"abc").hex(), false),
+        ] {
+            assert_eq!(KeyHash::parse(&hex).unwrap().is_placeholder(), placeholder, "{hex}");
+        }
+    }
 
     #[test]
     fn a_hash_is_64_hexadecimal_digits() {

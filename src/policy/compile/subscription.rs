@@ -187,8 +187,13 @@ fn key(raw: &RawValue, path: &JsonPath, problems: &mut Problems) -> Option<KeyHa
     match member {
         Some(("sha256", hex)) => {
             let hash = KeyHash::parse(&hex);
-            if hash.is_none() {
-                problems.error(&path.key("sha256"), "must be 64 hexadecimal digits");
+            match &hash {
+                None => problems.error(&path.key("sha256"), "must be 64 hexadecimal digits"),
+                Some(hash) if hash.is_placeholder() => problems.warning(
+                    &path.key("sha256"),
+                    "is a placeholder, which no key opens: gatewayctl key new makes a key and its hash",
+                ),
+                Some(_) => {}
             }
             hash
         }
