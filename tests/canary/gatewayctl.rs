@@ -42,6 +42,7 @@ fn of_a_good_policy_only_render_shows_keys_and_only_those_that_stand_in_it() {
     let check = output(&["check"], &file.0, &["--require-secrets"]);
     assert!(check.contains("no problem"), "{check}");
     assert_shows("check", &check, &[]);
+    assert_shows("limits", &output(&["limits"], &file.0, &[]), &[]);
     assert_eq!(places(&output(&["render"], &file.0, &[])), set(INLINE));
     let admin = format!("http://127.0.0.1:{}", free_port());
     let out = std::env::temp_dir().join(format!("canary-{}-out.json", std::process::id()));
