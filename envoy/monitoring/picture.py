@@ -11,7 +11,7 @@ import time
 import urllib.parse
 import urllib.request
 
-WIDTH, HEIGHT, LEFT, TOP, LINE = 560, 210, 52, 34, 14
+WIDTH, HEIGHT, LEFT, TOP, LINE = 560, 210, 84, 34, 14
 COLOURS = ["#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b", "#17becf", "#7f7f7f"]
 VARIABLES = {"$instance": ".*", "$api": ".*", "$product": ".*", "$subscription": ".*", "$__rate_interval": "1m"}
 
@@ -51,7 +51,8 @@ def draw(panel, x, y, prometheus, start, end):
     lines = [(name, [(at, value) for at, value in points if value == value]) for name, points in lines]
     most = max((value for _, points in lines for _, value in points), default=0) or 1
     right, bottom = WIDTH - 16, HEIGHT - 52
-    out = [f'<g transform="translate({x},{y})">', f'<text x="{LEFT}" y="20" class="title">{html.escape(panel["title"])}</text>']
+    span = f'<text x="{right}" y="20" text-anchor="end">{(end - start) / 60:g} minutes</text>'
+    out = [f'<g transform="translate({x},{y})">', f'<text x="{LEFT}" y="20" class="title">{html.escape(panel["title"])}</text>', span]
     for part in (0, 0.5, 1):
         level = bottom - part * (bottom - TOP)
         out.append(f'<path d="M{LEFT} {level:.1f}H{right}" class="grid"/>')
@@ -63,7 +64,7 @@ def draw(panel, x, y, prometheus, start, end):
         colour = COLOURS[number % len(COLOURS)]
         out.append(f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
         column, row = number % 3, number // 3
-        out.append(f'<text x="{LEFT + column * 168}" y="{bottom + 18 + row * LINE}" fill="{colour}">{html.escape(name)}</text>')
+        out.append(f'<text x="{LEFT + column * 158}" y="{bottom + 18 + row * LINE}" fill="{colour}">{html.escape(name)}</text>')
     return out + ["</g>"]
 
 
