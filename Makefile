@@ -8,6 +8,8 @@ OLDER_ENVOYS := 1.37.0 1.39.3
 VENV := .venv
 # Another Envoy: make test ENVOY=/path/to/envoy
 ENVOY ?= $(CURDIR)/$(VENV)/bin/envoy
+# Another Prometheus, promtool beside it: make test PROMETHEUS=/path/to/prometheus
+PROMETHEUS ?= $(CURDIR)/$(VENV)/prometheus/usr/bin/prometheus
 POLICY ?= envoy/policy.json
 # Azurite beside the gateway: make run STORAGE=1
 STORAGE ?=
@@ -15,7 +17,7 @@ NPM ?= npm
 WASM := dist/azureml-gateway.wasm
 WASM_TARGET := wasm32-wasip1
 
-export ENVOY STORAGE
+export ENVOY PROMETHEUS STORAGE
 
 .DEFAULT_GOAL := help
 
@@ -39,7 +41,7 @@ run: build envoy $(if $(filter 1,$(STORAGE)),guide) ## Runs the gateway and the 
 	@exec target/debug/run $(POLICY)
 
 .PHONY: test
-test: lint build envoy guide sdks ## Runs every check and test, natively and through a real Envoy
+test: lint build envoy guide sdks prometheus ## Runs every check and test, natively and through a real Envoy
 	$(CARGO) test --workspace --locked
 
 .PHONY: test-envoys
@@ -86,6 +88,17 @@ $(VENV)/%/installed:
 %/node_modules/installed: %/package-lock.json
 	@$(NPM) ci --prefix $* --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
+
+# Unpacked, not installed: no service is started, and nobody needs to be root unless the package lists are old.
+.PHONY: prometheus
+prometheus: ## Gets Debian's Prometheus into .venv, unless PROMETHEUS names another
+	@test "$(PROMETHEUS)" != "$(CURDIR)/$(VENV)/prometheus/usr/bin/prometheus" || test -x "$(PROMETHEUS)" || { \
+		download="apt-get --quiet=2 -o APT::Sandbox::User=root download prometheus"; \
+		rm -rf $(VENV)/prometheus.new && mkdir -p $(VENV)/prometheus.new && cd $(VENV)/prometheus.new && \
+		{ $$download || { apt-get --quiet=2 update && $$download; }; } && \
+		dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb && cd .. && mv prometheus.new prometheus; } || { \
+		echo "No Prometheus. On Debian, apt-get update as root may help; else install it and name it: make test PROMETHEUS=/usr/bin/prometheus" >&2; exit 1; }
+	@"$(PROMETHEUS)" --version > /dev/null 2>&1 || { echo "$(PROMETHEUS) is no Prometheus that runs here" >&2; exit 1; }
 
 # rustup installs a missing toolchain by itself, but not always the target.
 .PHONY: target

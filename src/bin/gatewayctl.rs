@@ -10,6 +10,8 @@ mod explain;
 mod import;
 #[path = "gatewayctl/key.rs"]
 mod key;
+#[path = "gatewayctl/limits.rs"]
+mod limits;
 #[path = "gatewayctl/render.rs"]
 mod render;
 #[path = "gatewayctl/source.rs"]
@@ -74,6 +76,11 @@ enum Command {
     /// Makes a policy of an OpenAPI document or an API Management export. What cannot be carried over
     /// is listed on standard error. Exit status 1 if no policy could be made.
     Import(import::Arguments),
+    /// Prints recording rules for Prometheus: how much of each limit its subscriptions have used.
+    Limits {
+        /// The policy file.
+        file: PathBuf,
+    },
     /// Makes subscription keys, and the hashes by which a policy knows them.
     #[command(subcommand)]
     Key(key::Command),
@@ -114,6 +121,7 @@ fn main() -> ExitCode {
             render::run(&file, &resource, &wasm, out.as_deref())
         }
         Command::Import(arguments) => import::run(&arguments),
+        Command::Limits { file } => limits::run(&file),
         Command::Key(command) => key::run(command),
         Command::Apply { file, admin, wasm, resource, out, log, timeout } => {
             let timeout = Duration::from_secs(timeout);
