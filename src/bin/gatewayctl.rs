@@ -8,6 +8,8 @@ mod check;
 mod explain;
 #[path = "gatewayctl/key.rs"]
 mod key;
+#[path = "gatewayctl/openapi.rs"]
+mod openapi;
 #[path = "gatewayctl/render.rs"]
 mod render;
 #[path = "gatewayctl/source.rs"]
@@ -69,6 +71,17 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Prints an API as OpenAPI 3.1, as the portal has it.
+    Openapi {
+        /// The policy file.
+        file: PathBuf,
+        /// The API's name.
+        api: String,
+        /// Where the gateway is, as https://gateway.example. Absent: the document's server is the
+        /// API's path alone.
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+    },
     /// Makes subscription keys, and the hashes by which a policy knows them.
     #[command(subcommand)]
     Key(key::Command),
@@ -108,6 +121,7 @@ fn main() -> ExitCode {
         Command::Render { file, wasm, resource, out } => {
             render::run(&file, &resource, &wasm, out.as_deref())
         }
+        Command::Openapi { file, api, server } => openapi::run(&file, &api, server.as_deref()),
         Command::Key(command) => key::run(command),
         Command::Apply { file, admin, wasm, resource, out, log, timeout } => {
             let timeout = Duration::from_secs(timeout);

@@ -190,10 +190,7 @@ fn serves(policy: &Policy, request: &Request<'_>) -> Result<bool, Refusal<'stati
     Ok(policy.hosts.is_empty() || policy.hosts.iter().any(|host| authority.is_host(host)))
 }
 
-fn check_protocol<'p>(
-    served: &[Protocol],
-    protocol: Option<Protocol>,
-) -> Result<(), Refusal<'p>> {
+fn check_protocol<'p>(served: &[Protocol], protocol: Option<Protocol>) -> Result<(), Refusal<'p>> {
     let both = served.contains(&Protocol::Http) && served.contains(&Protocol::Https);
     if both || protocol.is_some_and(|protocol| served.contains(&protocol)) {
         return Ok(());

@@ -25,11 +25,7 @@ pub struct Observe<'p> {
 }
 
 impl<'p> Observe<'p> {
-    pub(super) fn new(
-        policy: &'p Policy,
-        portal: &'p Portal,
-        caller: &Caller<'p>,
-    ) -> Option<Self> {
+    pub(super) fn new(policy: &'p Policy, portal: &'p Portal, caller: &Caller<'p>) -> Option<Self> {
         let (subscription, slot, plan, owners) = caller.observation(policy)?;
         Some(Self { policy, portal, subscription, slot, plan, owners })
     }
@@ -42,7 +38,8 @@ impl<'p> Observe<'p> {
     /// Tells what the slot held. `now`, in milliseconds since 1970, is read after the slot was.
     pub fn reply(self, observed: Option<&[u8]>, now: u64) -> Step<'p> {
         let standings = self.plan.observe(observed, now);
-        let limits = standings.iter().zip(&self.owners).map(|(standing, owner)| row(standing, *owner));
+        let limits =
+            standings.iter().zip(&self.owners).map(|(standing, owner)| row(standing, *owner));
         let name = &self.subscription.name;
         let product = self.policy.product_of(self.subscription).map(|product| &product.name);
         let mut usage = json!({ "subscription": name });

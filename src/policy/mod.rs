@@ -31,8 +31,8 @@ use parameter::Parameter;
 use portal::Portal;
 use routes::Routes;
 use subscription::{Product, Scope, Subscription, Subscriptions};
-use suffixes::Suffixes;
 pub use suffixes::Below;
+use suffixes::Suffixes;
 use template::{Condition, Expect, Segment, Slot, Specificity, Template};
 
 /// The version of the policy file's format.

@@ -7,6 +7,7 @@
 
 pub mod assets;
 mod catalogue;
+mod openapi;
 mod written;
 
 use std::collections::HashMap;
@@ -29,7 +30,12 @@ impl Documents {
     pub(crate) fn new(config: &PolicyConfig<'_>, policy: &Policy) -> Self {
         let written = Written::read(config);
         let catalogue = catalogue::render(policy, &written).to_string().into_bytes().into();
-        Self { catalogue, openapi: HashMap::new() }
+        let apis = policy.apis.iter().zip(&written.apis);
+        let openapi = apis.map(|(api, written)| {
+            let document = openapi::render(policy, api, written).to_string();
+            (api.name.clone(), document.into_bytes().into())
+        });
+        Self { catalogue, openapi: openapi.collect() }
     }
 
     /// What is published: APIs with their operations, and products.

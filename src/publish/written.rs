@@ -3,7 +3,9 @@
 
 use serde::Deserialize;
 
-use crate::policy::config::{ApiConfig, OperationConfig, ParameterConfig, PolicyConfig, ProductConfig};
+use crate::policy::config::{
+    ApiConfig, OperationConfig, ParameterConfig, PolicyConfig, ProductConfig,
+};
 
 /// The policy as it was written, part by part; the parts are in the order of the compiled policy's.
 pub(super) struct Written<'c> {

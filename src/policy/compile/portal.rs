@@ -55,8 +55,7 @@ fn protocols(apis: &[(usize, Api)]) -> Vec<Protocol> {
 }
 
 fn key_headers(apis: &[(usize, Api)]) -> Vec<HeaderName> {
-    let mut names: Vec<HeaderName> =
-        HeaderName::parse(KEY_HEADER).into_iter().collect();
+    let mut names: Vec<HeaderName> = HeaderName::parse(KEY_HEADER).into_iter().collect();
     for (_, api) in apis {
         if !names.contains(&api.key_names.header) {
             names.push(api.key_names.header.clone());
