@@ -31,6 +31,7 @@ pub(super) fn render(policy: &Policy, api: &Api, written: &WrittenApi<'_>) -> Va
     let (schemes, requirements) = security::render(api);
     let mut paths = Operations::of(api, written).render(policy, api);
     let shared = response::share(&mut paths);
+    let headers = response::headers(&[&paths, &shared]);
     let mut document = json!({
         "openapi": "3.1.0",
         "info": info,
@@ -40,7 +41,7 @@ pub(super) fn render(policy: &Policy, api: &Api, written: &WrittenApi<'_>) -> Va
         "components": {
             "schemas": { "Refusal": refusal(api.error_format) },
             "responses": shared,
-            "headers": response::headers(),
+            "headers": headers,
             "securitySchemes": schemes,
         },
     });

@@ -36,11 +36,17 @@ const HEADERS: [(&str, &str, &str); 6] = [
         "Where the call went, for subscriptions that may know.",
     ),
 ];
+const SERVICE: &str = "What the service answers.";
 /// Waits in examples.
 const SECONDS: u64 = 42;
 
-/// The components to which responses refer.
-pub(super) fn headers() -> Value {
+/// The components to which these responses refer.
+pub(super) fn headers(responses: &[&Value]) -> Value {
+    let texts: Vec<String> = responses.iter().map(ToString::to_string).collect();
+    let used = |(_, key, _): &&(&str, &str, &str)| {
+        let reference = json!(reference(key)).to_string();
+        texts.iter().any(|text| text.contains(&reference))
+    };
     let component = |(_, key, description): &(&str, &str, &str)| {
         let schema = match *key {
             "RetryAfter" => json!({ "type": "integer" }),
@@ -48,7 +54,11 @@ pub(super) fn headers() -> Value {
         };
         ((*key).to_owned(), json!({ "description": description, "schema": schema }))
     };
-    Map::from_iter(HEADERS.iter().map(component)).into()
+    Map::from_iter(HEADERS.iter().filter(used).map(component)).into()
+}
+
+fn reference(header: &str) -> String {
+    format!("#/components/headers/{header}")
 }
 
 /// Takes the responses that several operations have in common out of the paths, into components.
@@ -95,42 +105,54 @@ struct Response {
 }
 
 pub(super) fn render(policy: &Policy, api: &Api, members: &[Member<'_>]) -> Value {
-    let mut responses: BTreeMap<u16, Response> = BTreeMap::new();
+    let mut responses: BTreeMap<String, Response> = BTreeMap::new();
     let told: &[&'static str] =
         match policy.rate_limit_headers && limits(policy, api, members).any(|_| true) {
             true => &["ratelimit", "ratelimit-policy"],
             false => &[],
         };
     for member in members {
-        for config in &member.written.config.responses {
-            responses.entry(config.0.status_code).or_default().declare(&config.0, member, told);
+        let configs = &member.written.config.responses;
+        if configs.is_empty() {
+            responses.entry("2XX".to_owned()).or_default().declare(None, member, told);
+        }
+        for config in configs {
+            let status = config.0.status_code.to_string();
+            responses.entry(status).or_default().declare(Some(&config.0), member, told);
         }
     }
     for refusal in refusals(policy, api, members) {
         let refusal = refusal.under(api.compatibility);
         let exceeded = matches!(refusal, Refusal::Exceeded(_));
         let reply = refusal.reply(api.error_format);
-        let response = responses.entry(reply.status).or_default();
+        let response = responses.entry(reply.status.to_string()).or_default();
         response.refuse(refusal.code(), &reply.body);
         let told = if exceeded { told } else { &[] };
         for name in reply.headers.iter().map(|(name, _)| *name).chain(told.iter().copied()) {
             response.header(name);
         }
     }
-    let rendered = responses
-        .into_iter()
-        .map(|(status, response)| (status.to_string(), response.render(status)));
+    let rendered = responses.into_iter().map(|(status, response)| {
+        let response = response.render(&status);
+        (status, response)
+    });
     Map::from_iter(rendered).into()
 }
 
 impl Response {
-    fn declare(&mut self, config: &ResponseConfig<'_>, member: &Member<'_>, told: &[&'static str]) {
+    /// An answer of the service's, of which the author may have written something.
+    fn declare(
+        &mut self,
+        config: Option<&ResponseConfig<'_>>,
+        member: &Member<'_>,
+        told: &[&'static str],
+    ) {
         self.declared = true;
-        if let Some(description) = &config.description {
-            self.describe(description);
-        }
+        let description = config.and_then(|config| config.description.as_deref());
+        self.describe(description.unwrap_or(SERVICE));
         told.iter().for_each(|name| self.header(name));
         self.header("x-gateway-backend-url");
+        let Some(config) = config else { return };
         let example = config.example.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
         if config.content_type.is_none() && example.is_none() {
             return;
@@ -144,7 +166,8 @@ impl Response {
 
     fn refuse(&mut self, code: &str, body: &[u8]) {
         self.refused = true;
-        let media = self.content.entry("application/json").or_insert_with(|| json!({}));
+        let media =
+            self.content.entry("application/json").or_insert_with(|| json!({ "schema": {} }));
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         if media["examples"][code].is_null() {
             media["examples"][code] = json!({ "value": body });
@@ -163,13 +186,13 @@ impl Response {
         self.headers.extend(fresh);
     }
 
-    fn render(mut self, status: u16) -> Value {
+    fn render(mut self, status: &str) -> Value {
         if self.refused {
             self.describe(meaning(status));
             let refusal = json!({ "$ref": "#/components/schemas/Refusal" });
             let schema = match self.declared {
                 true => {
-                    json!({ "anyOf": [refusal, { "description": "What the service answers." }] })
+                    json!({ "anyOf": [refusal, { "description": SERVICE }] })
                 }
                 false => refusal,
             };
@@ -181,7 +204,7 @@ impl Response {
         rendered.insert("description".into(), json!(self.descriptions.join(" ")));
         let headers = self.headers.iter().filter_map(|name| {
             let (_, key, _) = HEADERS.iter().find(|(known, ..)| known == name)?;
-            Some(((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{key}") })))
+            Some(((*name).to_owned(), json!({ "$ref": reference(key) })))
         });
         let headers = Map::from_iter(headers);
         if !headers.is_empty() {
@@ -194,13 +217,13 @@ impl Response {
     }
 }
 
-fn meaning(status: u16) -> &'static str {
+fn meaning(status: &str) -> &'static str {
     match status {
-        400 => "The gateway refuses the call: it is not what the operation takes.",
-        401 => "The gateway refuses the call: its key is missing or not taken.",
-        403 => "The gateway refuses the call: the quota is spent, or the scheme is not served.",
-        404 => "The gateway refuses the call: there is no such resource.",
-        429 => "The gateway refuses the call: the rate limit is exceeded.",
+        "400" => "The gateway refuses the call: it is not what the operation takes.",
+        "401" => "The gateway refuses the call: its key is missing or not taken.",
+        "403" => "The gateway refuses the call: the quota is spent, or the scheme is not served.",
+        "404" => "The gateway refuses the call: there is no such resource.",
+        "429" => "The gateway refuses the call: the rate limit is exceeded.",
         _ => "The gateway refuses the call: it could not be counted.",
     }
 }
