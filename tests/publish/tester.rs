@@ -8,7 +8,7 @@ use support::raw_backend::Answer;
 use support::{Gateway, Options, RawBackend};
 
 use crate::tools::{Folder, succeed, tool};
-use crate::{Demo, resource, root};
+use crate::{Demo, compiled, published, resource, root};
 
 /// Of the tester's checks those that a gateway can answer for.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
@@ -17,15 +17,16 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 /// Where no body is in play, also that every right call is taken.
 const AND_ACCEPTED: &str = ",positive_data_acceptance";
 
-fn tester(folder: &Folder, gateway: &Gateway, api: &str, checks: &str, key: &str) -> Command {
-    let port = gateway.http_port();
-    let document = format!("http://127.0.0.1:{port}/portal/apis/{api}/openapi.json");
+/// `document` is a URL, or a file with the URL to call.
+fn tester(folder: &Folder, document: &[&str], checks: &str, key: &str) -> Command {
     let mut tester = tool("bin/schemathesis");
     tester.current_dir(&folder.0).env("NO_COLOR", "1");
     tester.arg("--config-file").arg(root().join("tests/publish/schemathesis.toml"));
-    tester.args(["run", &document, "--checks", checks, "--header", key]);
+    tester.arg("run").args(document).args(["--checks", checks, "--header", key]);
+    // It has a key, and would put a second one of its own in the other place.
+    tester.args(["--generation-with-security-parameters", "false"]);
     // The same calls each time.
-    tester.args(["--seed", "1", "--generation-deterministic", "--generation-database", "none"]);
+    tester.args(["--generation-deterministic"]);
     tester.args([
         "--phases",
         "examples,coverage,fuzzing",
@@ -41,8 +42,9 @@ fn tester(folder: &Folder, gateway: &Gateway, api: &str, checks: &str, key: &str
 fn a_tester_that_calls_the_demo_by_its_document_finds_nothing() {
     let demo = Demo::start(|_| {});
     let folder = Folder::new("tester-demo");
+    let document = url(&demo.gateway, "/portal/apis/azureml-demo/openapi.json");
     let key = "Ocp-Apim-Subscription-Key: unlimited-demo-key";
-    succeed(&mut tester(&folder, &demo.gateway, "azureml-demo", CHECKS, key));
+    succeed(&mut tester(&folder, &[&document], CHECKS, key));
     let received = demo.emulator.received();
     assert!(received.len() >= 20, "{} calls reached the web service", received.len());
 }
@@ -93,15 +95,33 @@ fn typed(backend: u16) -> Value {
     })
 }
 
+fn url(gateway: &Gateway, path: &str) -> String {
+    format!("http://127.0.0.1:{}{path}", gateway.http_port())
+}
+
 #[test]
 fn a_tester_finds_parameters_to_be_what_the_document_says() {
     let answer =
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
     let backend = RawBackend::start(|_| Answer::Now(answer.to_vec())).unwrap();
-    let gateway = Gateway::start(&Options::new(resource(&typed(backend.port())))).unwrap();
+    let policy = typed(backend.port());
+    let gateway = Gateway::start(&Options::new(resource(&policy))).unwrap();
     let folder = Folder::new("tester-typed");
-    let checks = [CHECKS, AND_ACCEPTED].concat();
-    succeed(&mut tester(&folder, &gateway, "typed", &checks, "api-key: team-key"));
+    let (checks, key) = ([CHECKS, AND_ACCEPTED].concat(), "api-key: team-key");
+    let document = url(&gateway, "/portal/apis/typed/openapi.json");
+    succeed(&mut tester(&folder, &[&document], &checks, key));
     let received = backend.heads().len();
     assert!(received >= 100, "{received} calls reached the backend");
+
+    // It would see a mistake: here the document allows one digit more than the gateway.
+    let mut wrong = published(&compiled(&policy), "typed");
+    let path = "/paths/~1all~1{text}~1{number}~1{truth}~1{escaped}/get/parameters/1/schema/maximum";
+    *wrong.pointer_mut(path).expect("the number's") = json!(9999);
+    let file = folder.0.join("wrong.json");
+    std::fs::write(&file, wrong.to_string()).unwrap();
+    let base = url(&gateway, "/typed");
+    let document = [file.to_str().unwrap(), "--url", &base];
+    let output = tester(&folder, &document, &checks, key).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!output.status.success() && said.contains("Schema-valid request rejected"), "{said}");
 }
