@@ -1,6 +1,6 @@
 //! What is left of a subscription's limits: told to its callers, and charged to nobody.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::policy::Policy;
 use crate::policy::limit::Kind;
@@ -42,13 +42,14 @@ impl<'p> Observe<'p> {
             standings.iter().zip(&self.owners).map(|(standing, owner)| row(standing, *owner));
         let name = &self.subscription.name;
         let product = self.policy.product_of(self.subscription).map(|product| &product.name);
-        let mut usage = json!({ "subscription": name });
-        if let Some(title) = self.portal.subscription_titles.get(name) {
-            usage["displayName"] = json!(title);
-        }
-        usage["product"] = json!(product);
-        usage["limits"] = limits.collect();
-        let mut reply = json_reply(usage.to_string().into_bytes(), "no-store");
+        let title = self.portal.subscription_titles.get(name);
+        let members =
+            [("subscription", Some(json!(name))), ("displayName", title.map(|t| json!(t)))];
+        let members = members.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let members = members.chain([("product", json!(product)), ("limits", limits.collect())]);
+        let usage: Map<String, Value> =
+            members.map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut reply = json_reply(Value::from(usage).to_string().into_bytes(), "no-store");
         // A browser that opens the page asks for the same URL.
         reply.headers.push(("vary", "accept".to_owned()));
         let subscription = Some(self.subscription);

@@ -15,7 +15,7 @@ pub(crate) mod overlap;
 pub mod parameter;
 pub mod portal;
 pub mod problem;
-mod read;
+pub(crate) mod read;
 pub mod routes;
 pub mod secret;
 pub mod subscription;

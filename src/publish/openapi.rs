@@ -48,8 +48,26 @@ pub(super) fn render(policy: &Policy, api: &Api, written: &WrittenApi<'_>) -> Va
     // A policy's APIs have no version of their own: the document's changes when the document does.
     let hash = Sha256::digest(document.to_string().as_bytes());
     let version = hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    document["info"]["version"] = json!(version.get(..VERSION_DIGITS));
+    if let Some(info) = document.get_mut("info") {
+        set(info, "version", json!(version.get(..VERSION_DIGITS)));
+    }
     document
+}
+
+/// Gives an object a member. What is no object has none.
+fn set(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(members) = object {
+        members.insert(name.to_owned(), value);
+    }
+}
+
+/// Adds an example to a media type, unless it has one of that name.
+fn add_example(media: &mut Value, name: &str, example: Value) {
+    let Some(members) = media.as_object_mut() else { return };
+    let examples = members.entry("examples").or_insert_with(|| json!({}));
+    if examples.get(name).is_none() {
+        set(examples, name, example);
+    }
 }
 
 /// The schema of a refusal's body.

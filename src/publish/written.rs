@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::policy::config::{
     ApiConfig, OperationConfig, ParameterConfig, PolicyConfig, ProductConfig,
 };
+use crate::policy::read;
 
 /// The policy as it was written, part by part; the parts are in the order of the compiled policy's.
 pub(super) struct Written<'c> {
@@ -43,5 +44,6 @@ impl<'c> Written<'c> {
 fn each<'l, 'c: 'l, T: Deserialize<'c> + 'l>(
     list: &'l [&'c serde_json::value::RawValue],
 ) -> impl Iterator<Item = T> + 'l {
-    list.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok())
+    // As compile reads it, which is there already: another way would make the filter larger.
+    list.iter().filter_map(|raw| read::parse(raw.get()).ok())
 }

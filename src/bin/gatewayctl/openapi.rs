@@ -23,8 +23,9 @@ pub(crate) fn run(file: &Path, api: &str, server: Option<&str>) -> Result<ExitCo
         if !server.starts_with("http://") && !server.starts_with("https://") {
             return Err("--server must be a URL, as https://gateway.example".into());
         }
-        let path = document["servers"][0]["url"].as_str().unwrap_or_default();
-        document["servers"][0]["url"] = json!(format!("{server}{path}"));
+        if let Some(url) = document.pointer_mut("/servers/0/url") {
+            *url = json!(format!("{server}{}", url.as_str().unwrap_or_default()));
+        }
     }
     println!("{document:#}");
     Ok(ExitCode::SUCCESS)

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::policy::config::{PolicyConfig, SubscriptionConfig, Unmatched};
 use crate::policy::portal::Portal;
 use crate::policy::problem::{JsonPath, Problems};
+use crate::policy::read;
 use crate::policy::{Api, HeaderName, KEY_HEADER, Protocol};
 use crate::publish::Documents;
 
@@ -70,5 +71,5 @@ fn titles(config: &PolicyConfig<'_>) -> HashMap<Box<str>, Box<str>> {
     let title = |config: SubscriptionConfig<'_>| {
         Some((config.name.into_boxed_str(), config.display_name?.into_boxed_str()))
     };
-    subscriptions.filter_map(|raw| serde_json::from_str(raw.get()).ok().and_then(title)).collect()
+    subscriptions.filter_map(|raw| read::parse(raw.get()).ok().and_then(title)).collect()
 }

@@ -6,7 +6,7 @@ use crate::policy::template::{Condition, Expect, Segment};
 use crate::policy::{Api, ExtraQueryParameters, Operation, Policy};
 
 use super::parameter::{self, Place};
-use super::response;
+use super::{add_example, response, set};
 use crate::publish::written::{WrittenApi, WrittenOperation};
 
 /// The methods that OpenAPI has a place for.
@@ -240,9 +240,11 @@ impl<'p> Member<'p> {
             Expect::Literal(value) => return parameter::literal(value),
             Expect::Parameter(slot) => *slot,
         };
-        let into_path = self.operation.rewrite.as_ref().is_some_and(|rewrite| {
-            rewrite.path.iter().any(|segment| *segment == Segment::Parameter(slot))
-        });
+        let into_path = self
+            .operation
+            .rewrite
+            .as_ref()
+            .is_some_and(|rewrite| rewrite.path.contains(&Segment::Parameter(slot)));
         let place = if into_path { Place::QueryIntoPath } else { Place::Query };
         self.operation.parameter(slot).map_or_else(
             || json!({ "type": "string" }),
@@ -273,13 +275,13 @@ fn rendered(
         }
     }
     if !description.is_empty() {
-        parameter["description"] = json!(description.join(" "));
+        set(&mut parameter, "description", json!(description.join(" ")));
     }
     let example = written.iter().find_map(|written| written.example);
     let example = parameter::example(example, &schema);
-    parameter["schema"] = schema;
+    set(&mut parameter, "schema", schema);
     if let Some(example) = example {
-        parameter["example"] = example;
+        set(&mut parameter, "example", example);
     }
     parameter
 }
@@ -295,8 +297,8 @@ fn request_body(members: &[Member<'_>]) -> Option<Value> {
         let media = content.entry(content_type).or_insert_with(|| json!({ "schema": {} }));
         let example = request.example.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
         if let Some(example) = example {
-            media["examples"][&*member.operation.name] =
-                json!({ "summary": member.title(), "value": example });
+            let example = json!({ "summary": member.title(), "value": example });
+            add_example(media, &member.operation.name, example);
         }
     }
     (!content.is_empty()).then(|| json!({ "content": content }))

@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::policy::config::ParameterType;
 use crate::policy::parameter::Parameter;
 
+use super::set;
+
 /// Of a path segment without escapes.
 const PLAIN: &str = r"^(?!\.\.?$)[A-Za-z0-9._~-]+$";
 /// Of a path segment with escapes: without what could be structure, not only dots and spaces.
@@ -39,8 +41,8 @@ pub(super) fn schema(parameter: &Parameter, place: Place) -> Value {
                 let most = digits(length).map(|limit| limit.saturating_sub(1));
                 let least =
                     digits(length.saturating_sub(1)).map(|limit| 1_i64.saturating_sub(limit));
-                schema["minimum"] = json!(least);
-                schema["maximum"] = json!(most);
+                set(&mut schema, "minimum", json!(least));
+                set(&mut schema, "maximum", json!(most));
             }
             with_values(schema, values)
         }
@@ -71,7 +73,7 @@ pub(super) fn any_of(schemas: Vec<Value>) -> Value {
     let mut values: Vec<Value> = Vec::new();
     let mut others: Vec<Value> = Vec::new();
     for schema in schemas {
-        let texts = schema["enum"].as_array().filter(|_| schema["type"] == "string");
+        let texts = allowed(&schema).filter(|_| kind(&schema) == Some("string"));
         match texts {
             Some(texts) => {
                 let fresh = texts.iter().filter(|text| !values.contains(text));
@@ -93,13 +95,21 @@ pub(super) fn any_of(schemas: Vec<Value>) -> Value {
 
 /// A value to try: the author's, else one of what is allowed.
 pub(super) fn example(written: Option<&str>, schema: &Value) -> Option<Value> {
-    let first = || schema["enum"].get(0).cloned();
-    match (schema["type"].as_str(), written) {
+    let first = || allowed(schema)?.first().cloned();
+    match (kind(schema), written) {
         (Some("boolean" | "integer"), Some(text)) => serde_json::from_str(text).ok(),
         (_, Some(text)) => Some(json!(text)),
         (Some("boolean"), None) => first().or(Some(json!(true))),
         (_, None) => first(),
     }
+}
+
+fn allowed(schema: &Value) -> Option<&Vec<Value>> {
+    schema.get("enum")?.as_array()
+}
+
+fn kind(schema: &Value) -> Option<&str> {
+    schema.get("type")?.as_str()
 }
 
 /// Values that have no place in JSON as what they are, as integers of many digits, stay texts.
@@ -113,7 +123,7 @@ fn with_values(mut schema: Value, values: &[Box<str>]) -> Value {
     };
     match values.iter().map(|value| typed(value)).collect::<Option<Vec<_>>>() {
         Some(typed) => {
-            schema["enum"] = typed.into();
+            set(&mut schema, "enum", typed.into());
             schema
         }
         None => json!({ "type": "string", "enum": values }),

@@ -18,6 +18,7 @@ use crate::policy::{Api, ExtraQueryParameters, Policy, Protocol};
 use crate::uri::PathFault;
 
 use super::operation::Member;
+use super::{add_example, set};
 
 /// The fields of answers, by the key under which the document has them.
 const HEADERS: [(&str, &str, &str); 6] = [
@@ -160,7 +161,7 @@ impl Response {
         let content_type = config.content_type.as_deref().unwrap_or("application/json");
         let media = self.content.entry(content_type).or_insert_with(|| json!({ "schema": {} }));
         if let Some(example) = example {
-            media["examples"][&*member.operation.name] = json!({ "value": example });
+            add_example(media, &member.operation.name, json!({ "value": example }));
         }
     }
 
@@ -169,9 +170,7 @@ impl Response {
         let media =
             self.content.entry("application/json").or_insert_with(|| json!({ "schema": {} }));
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        if media["examples"][code].is_null() {
-            media["examples"][code] = json!({ "value": body });
-        }
+        add_example(media, code, json!({ "value": body }));
     }
 
     fn describe(&mut self, text: &str) {
@@ -197,7 +196,7 @@ impl Response {
                 false => refusal,
             };
             if let Some(media) = self.content.get_mut("application/json") {
-                media["schema"] = schema;
+                set(media, "schema", schema);
             }
         }
         let mut rendered = Map::new();

@@ -5,6 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::policy::Api;
 use crate::policy::backend::Credentials;
 
+use super::set;
+
 const IN_HEADER: &str = "subscriptionKeyHeader";
 const IN_QUERY: &str = "subscriptionKeyQuery";
 const CALLERS: &str = "serviceKey";
@@ -12,12 +14,15 @@ const CALLERS: &str = "serviceKey";
 /// The schemes, and the combinations of them of which one is enough.
 pub(super) fn render(api: &Api) -> (Value, Value) {
     let names = &api.key_names;
-    let mut schemes = json!({ IN_QUERY: { "type": "apiKey", "in": "query", "name": names.query } });
-    schemes[IN_HEADER] = if names.header.is(b"authorization") {
+    let in_header = if names.header.is(b"authorization") {
         json!({ "type": "http", "scheme": "bearer" })
     } else {
         json!({ "type": "apiKey", "in": "header", "name": names.header_written })
     };
+    let mut schemes = json!({
+        IN_HEADER: in_header,
+        IN_QUERY: { "type": "apiKey", "in": "query", "name": names.query },
+    });
     let mut subscription = vec![vec![IN_HEADER], vec![IN_QUERY]];
     if !api.subscription_required {
         subscription.push(Vec::new());
@@ -30,11 +35,12 @@ pub(super) fn render(api: &Api) -> (Value, Value) {
         (true, false) => vec![None, Some(CALLERS)],
     };
     if own.contains(&Some(CALLERS)) {
-        schemes[CALLERS] = json!({
+        let scheme = json!({
             "type": "http",
             "scheme": "bearer",
             "description": "The caller's own key of the service behind the gateway.",
         });
+        set(&mut schemes, CALLERS, scheme);
     }
     let all = own.iter().flat_map(|own| {
         subscription.iter().map(move |keys| {
