@@ -41,7 +41,7 @@ run: build envoy $(if $(filter 1,$(STORAGE)),guide) ## Runs the gateway and the 
 	@exec target/debug/run $(POLICY)
 
 .PHONY: test
-test: lint build envoy guide sdks prometheus ## Runs every check and test, natively and through a real Envoy
+test: lint build envoy guide sdks openapi-tools prometheus ## Runs every check and test, natively and through a real Envoy
 	$(CARGO) test --workspace --locked
 
 .PHONY: test-envoys
@@ -77,10 +77,13 @@ SDKS := tests/policies/sdks
 guide: $(VENV)/guide/installed tests/guide/node_modules/installed ## Gets what the guide's programs need: their Python packages, and Azurite
 .PHONY: sdks
 sdks: $(VENV)/sdks/installed $(SDKS)/node_modules/installed ## Gets the client libraries that the tests call the gateway with
+.PHONY: openapi-tools
+openapi-tools: $(VENV)/openapi/installed tests/publish/node_modules/installed ## Gets the validators of OpenAPI documents, and a tester that calls by them
 
 # Each is installed again when the file that pins it has changed.
 $(VENV)/guide/installed: tests/guide/requirements.txt
 $(VENV)/sdks/installed: $(SDKS)/requirements.txt
+$(VENV)/openapi/installed: tests/publish/requirements.txt
 $(VENV)/%/installed:
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
@@ -107,4 +110,4 @@ target:
 
 .PHONY: clean
 clean: ## Removes everything that was built or fetched
-	rm -rf target dist .venv tests/guide/node_modules $(SDKS)/node_modules
+	rm -rf target dist .venv tests/*/node_modules $(SDKS)/node_modules

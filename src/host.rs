@@ -12,7 +12,9 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 
-use crate::decide::{self, Answer, Charge, Edit, Labels, Reply, Request, Settled, Step, decide};
+use crate::decide::{
+    self, Answer, Charge, Edit, Labels, Observe, Reply, Request, Settled, Step, decide,
+};
 use crate::policy::problem::Severity;
 use crate::policy::{Policy, compile};
 
@@ -141,6 +143,7 @@ fn carry_out(step: Step<'_>) -> State {
             State::Answered
         }
         Step::Charge(charge) => carry_out(settle(*charge)),
+        Step::Observe(observe) => carry_out(observed(*observe)),
         Step::Forward(edits, labels, answer) => {
             edit(edits, labels);
             announce(&answer);
@@ -178,6 +181,13 @@ fn settle(charge: Charge<'_>) -> Step<'_> {
         }
     }
     charge.contended()
+}
+
+/// Reads the subscription's slot and leaves it as it is.
+fn observed(observe: Observe<'_>) -> Step<'_> {
+    let slot = hostcalls::get_shared_data(observe.slot()).ok();
+    let content = slot.and_then(|(content, _)| content);
+    observe.reply(content.as_deref(), now())
 }
 
 /// Sets the filter state from which the route adds fields to the backend's answer.

@@ -12,6 +12,8 @@ mod import;
 mod key;
 #[path = "gatewayctl/limits.rs"]
 mod limits;
+#[path = "gatewayctl/openapi.rs"]
+mod openapi;
 #[path = "gatewayctl/render.rs"]
 mod render;
 #[path = "gatewayctl/source.rs"]
@@ -81,6 +83,17 @@ enum Command {
         /// The policy file.
         file: PathBuf,
     },
+    /// Prints an API as OpenAPI 3.1, as the portal has it.
+    Openapi {
+        /// The policy file.
+        file: PathBuf,
+        /// The API's name.
+        api: String,
+        /// Where the gateway is, as https://gateway.example. Absent: the document's server is the
+        /// API's path alone.
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+    },
     /// Makes subscription keys, and the hashes by which a policy knows them.
     #[command(subcommand)]
     Key(key::Command),
@@ -122,6 +135,7 @@ fn main() -> ExitCode {
         }
         Command::Import(arguments) => import::run(&arguments),
         Command::Limits { file } => limits::run(&file),
+        Command::Openapi { file, api, server } => openapi::run(&file, &api, server.as_deref()),
         Command::Key(command) => key::run(command),
         Command::Apply { file, admin, wasm, resource, out, log, timeout } => {
             let timeout = Duration::from_secs(timeout);

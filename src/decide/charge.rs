@@ -16,6 +16,7 @@ pub struct Charge<'p> {
     pub(super) slot: String,
     pub(super) plan: Plan<'p>,
     pub(super) edits: Vec<Edit<'p>>,
+    pub(super) answer: Answer,
     pub(super) policy: &'p Policy,
     pub(super) api: &'p Api,
     pub(super) operation: &'p Operation,
@@ -52,10 +53,11 @@ impl<'p> Charge<'p> {
     }
 
     /// The slot was swapped: the call is charged.
-    pub fn charged(self, Charged(standings): Charged<'p>) -> Step<'p> {
-        let told = self.policy.rate_limit_headers && self.operation.mode == Mode::Enforce;
-        let answer = if told { rate_limit_fields::fields(&standings).into() } else { Vec::new() };
-        self.forward(Outcome::Forwarded, answer)
+    pub fn charged(mut self, Charged(standings): Charged<'p>) -> Step<'p> {
+        if self.policy.rate_limit_headers && self.operation.mode == Mode::Enforce {
+            self.answer.extend(rate_limit_fields::fields(&standings));
+        }
+        self.forward(Outcome::Forwarded)
     }
 
     /// Others were faster, again and again. It is refused, since it could not be charged.
@@ -66,7 +68,7 @@ impl<'p> Charge<'p> {
     /// The call is not admitted; in shadow mode it goes on all the same.
     pub fn refused(self, refusal: Refusal<'p>) -> Step<'p> {
         if self.operation.mode == Mode::Shadow {
-            return self.forward(Outcome::Shadow(refusal.code()), Vec::new());
+            return self.forward(Outcome::Shadow(refusal.code()));
         }
         let fields = match &refusal {
             Refusal::Exceeded(exceeded) if self.policy.rate_limit_headers => {
@@ -84,8 +86,8 @@ impl<'p> Charge<'p> {
         Step::Reply(reply, labels)
     }
 
-    fn forward(self, outcome: Outcome, answer: Answer) -> Step<'p> {
-        let Self { policy, api, operation, subscription, edits, .. } = self;
+    fn forward(self, outcome: Outcome) -> Step<'p> {
+        let Self { policy, api, operation, subscription, edits, answer, .. } = self;
         let labels = Labels::new(policy, Some(api), Some(operation), Some(subscription), outcome);
         Step::Forward(edits, labels, answer)
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::policy::backend::{Backend, Credentials};
 use crate::policy::template::{Expect, Segment, Template};
-use crate::policy::{CLUSTER_HEADER, Policy, is_envoys, is_internal};
+use crate::policy::{ASSET_HEADER, CLUSTER_HEADER, Policy, is_envoys, is_internal};
 use crate::uri;
 
 use super::query::Query;
@@ -25,6 +25,13 @@ pub enum Edit<'p> {
 /// Step 0 for a request that goes on untouched: the gateway's own header names are its alone.
 pub(super) fn without_internal(headers: &Headers) -> Vec<Edit<'static>> {
     removals(headers, is_internal)
+}
+
+/// The edits that have a request answered with a file of the portal's: the route of that name has it.
+pub(super) fn asset<'p>(headers: &Headers, file: &'static str) -> Vec<Edit<'p>> {
+    let mut edits = without_internal(headers);
+    edits.push(Edit::Set(ASSET_HEADER.into(), file.as_bytes().into()));
+    edits
 }
 
 /// The edits that send a request to its backend.

@@ -24,6 +24,8 @@ pub enum Outcome {
     Shadow(&'static str),
     /// A request below no API's path went on untouched.
     Untouched,
+    /// The portal's page or document.
+    Portal,
     Refused(&'static str),
 }
 
@@ -52,6 +54,7 @@ impl Outcome {
             Self::Forwarded => "forwarded".into(),
             Self::Shadow(code) => format!("shadow_{code}").into(),
             Self::Untouched => "untouched".into(),
+            Self::Portal => "portal".into(),
             Self::Refused(code) => code.into(),
         }
     }

@@ -90,6 +90,17 @@ impl<'p> Plan<'p> {
         Verdict::Admit(slot.write(), standings)
     }
 
+    /// How the limits stand, in their order, with nothing charged.
+    pub fn observe(&self, observed: Option<&[u8]>, now: u64) -> Vec<Standing<'p>> {
+        let mut slot = observed.map(Slot::read).unwrap_or_default();
+        follow_clock(&mut slot, now);
+        let standing = |limit: &&'p Limit| {
+            let kept = slot.take(&limit.name).map(|entry| entry.remembered);
+            self.current(limit, kept, now).standing(limit, now)
+        };
+        self.limits.iter().map(standing).collect()
+    }
+
     /// What of the kept still counts for this limit.
     fn current(&self, limit: &Limit, kept: Option<Remembered>, now: u64) -> Remembered {
         match (limit.kind, kept) {

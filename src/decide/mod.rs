@@ -11,22 +11,27 @@ mod edit;
 mod error_format;
 mod labels;
 pub mod limits;
+mod portal;
 pub mod query;
 mod rate_limit_fields;
 pub mod refusal;
 pub mod route;
 mod slot;
 pub mod subscription;
+mod usage;
 pub mod view;
 mod wording;
 
 use crate::policy::backend::Credentials;
-use crate::policy::{Api, ErrorFormat, Operation, Policy, Protocol, Unmatched};
+use crate::policy::{
+    Api, BACKEND_URL_HEADER, Below, ErrorFormat, Operation, Policy, Protocol, Unmatched,
+};
 use crate::uri;
 
 pub use charge::{Charge, Charged, Settled};
 pub use edit::{Edit, trailers};
 pub use labels::{Labels, Outcome};
+pub use usage::Observe;
 pub use view::{Headers, Request};
 
 use edit::SentQuery;
@@ -44,6 +49,8 @@ pub enum Step<'p> {
     Charge(Box<Charge<'p>>),
     /// A call: edit it and send it to its backend.
     Forward(Vec<Edit<'p>>, Labels<'p>, Answer),
+    /// A question about limits: look at what is remembered of them.
+    Observe(Box<Observe<'p>>),
     /// No call of any API: edit out what is the gateway's own and let it go on.
     Continue(Vec<Edit<'p>>, Labels<'p>),
 }
@@ -62,15 +69,33 @@ pub struct Reply {
 ///
 /// `now` is in milliseconds since 1970.
 pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>, now: u64) -> Step<'p> {
-    let Some((api, rest)) = policy.api_at(request.path) else {
+    let Some((below, rest)) = policy.below(request.path) else {
         return unmatched(policy, request);
     };
-    let decided = match serves(policy, request) {
-        Ok(true) => call(policy, api, rest, request, now),
-        Ok(false) => return unmatched(policy, request),
-        Err(refusal) => Err(refusal.into()),
+    let api = match below {
+        Below::Api(api) => Some(api),
+        Below::Portal(_) => None,
     };
-    let Call { edits, operation, caller, overlooked } = match decided {
+    match serves(policy, request) {
+        Ok(true) => {}
+        Ok(false) => return unmatched(policy, request),
+        Err(refusal) => return reply(policy, api, refusal.into()),
+    }
+    match below {
+        Below::Api(api) => call_or_refuse(policy, api, rest, request, now),
+        Below::Portal(portal) => portal::answer(policy, portal, rest, request, now),
+    }
+}
+
+fn call_or_refuse<'p>(
+    policy: &'p Policy,
+    api: &'p Api,
+    rest: &[u8],
+    request: &Request<'_>,
+    now: u64,
+) -> Step<'p> {
+    let decided = call(policy, api, rest, request, now);
+    let Call { edits, operation, caller, overlooked, answer } = match decided {
         Ok(call) => call,
         Err(refused) => return reply(policy, Some(api), refused),
     };
@@ -78,12 +103,12 @@ pub fn decide<'p>(policy: &'p Policy, request: &Request<'_>, now: u64) -> Step<'
     if let (Some(subscription), None) = (subscription, overlooked)
         && let Some((slot, plan)) = caller.plan(policy, api, operation)
     {
-        let charge = Charge { slot, plan, edits, policy, api, operation, subscription };
+        let charge = Charge { slot, plan, edits, answer, policy, api, operation, subscription };
         return Step::Charge(Box::new(charge));
     }
     let outcome = overlooked.map_or(Outcome::Forwarded, Outcome::Shadow);
     let labels = Labels::new(policy, Some(api), Some(operation), subscription, outcome);
-    Step::Forward(edits, labels, Answer::new())
+    Step::Forward(edits, labels, answer)
 }
 
 /// A call that may be made.
@@ -93,6 +118,7 @@ struct Call<'p> {
     caller: Caller<'p>,
     /// What would have refused it, were its operation not in shadow mode.
     overlooked: Option<&'static str>,
+    answer: Answer,
 }
 
 /// A call of an API: the order of the steps. Limits go last before the call is forwarded.
@@ -109,7 +135,7 @@ fn call<'p>(
         return Err(Refusal::Upgrade.into());
     }
     // 2. API, then operation.
-    check_protocol(api, request.protocol())?;
+    check_protocol(&api.protocols, request.protocol())?;
     let mut query = Query::parse(request.query).map_err(Refusal::Query)?;
     let keys = query.take(&api.key_names.query);
     let found = route::route(api, request.method, rest, &query)?;
@@ -149,8 +175,13 @@ fn call<'p>(
     }
     // 6. Forward.
     let path = edit::target(&found, backend, rest, &query, sent).map_err(refused)?;
+    let traced = caller.subscription().is_some_and(|subscription| subscription.allow_tracing);
+    let answer = match traced {
+        true => vec![(BACKEND_URL_HEADER, backend.url.with_target(&path))],
+        false => Answer::new(),
+    };
     let edits = edit::forward(policy, backend, request.headers, path);
-    Ok(Call { edits, operation, caller, overlooked })
+    Ok(Call { edits, operation, caller, overlooked, answer })
 }
 
 /// Whether the request's host is the policy's.
@@ -159,13 +190,12 @@ fn serves(policy: &Policy, request: &Request<'_>) -> Result<bool, Refusal<'stati
     Ok(policy.hosts.is_empty() || policy.hosts.iter().any(|host| authority.is_host(host)))
 }
 
-fn check_protocol<'p>(api: &Api, protocol: Option<Protocol>) -> Result<(), Refusal<'p>> {
-    let served = &api.protocols;
+fn check_protocol<'p>(served: &[Protocol], protocol: Option<Protocol>) -> Result<(), Refusal<'p>> {
     let both = served.contains(&Protocol::Http) && served.contains(&Protocol::Https);
     if both || protocol.is_some_and(|protocol| served.contains(&protocol)) {
         return Ok(());
     }
-    Err(Refusal::Protocol(served.clone()))
+    Err(Refusal::Protocol(served.to_vec()))
 }
 
 /// A caller's own Authorization must be one: Envoy joins several with commas, and where one stands

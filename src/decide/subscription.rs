@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 
 use crate::policy::config::SubscriptionState;
+use crate::policy::portal::Portal;
 use crate::policy::subscription::Subscription;
-use crate::policy::{Api, Mode, Operation, Policy, Protocol};
+use crate::policy::{Api, HeaderName, KEY_HEADER, Mode, Operation, Policy, Protocol};
 
 use super::limits::Plan;
 use super::query::Part;
@@ -18,6 +19,15 @@ use super::view::{Headers, Request};
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'p> {
     subscription: Option<&'p Subscription>,
+}
+
+/// What has a limit.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Owner<'p> {
+    Product(&'p str),
+    Api(&'p str),
+    /// An API's name and its operation's.
+    Operation(&'p str, &'p str),
 }
 
 /// There is none: why, and who it nearly was.
@@ -71,13 +81,38 @@ impl<'p> Caller<'p> {
         if limits.is_empty() {
             return None;
         }
-        let anchor = subscription.start.unwrap_or(0).saturating_mul(1000);
         // What is only tried out counts apart.
         let counters = match operation.mode {
             Mode::Enforce => "limits",
             Mode::Shadow => "shadow",
         };
-        Some((format!("{counters}/{}", subscription.name), Plan::new(limits, anchor)))
+        Some((slot(counters, subscription), Plan::new(limits, anchor(subscription))))
+    }
+
+    /// How the subscription's limits can be looked at: all that its calls can be charged to, and
+    /// where that is remembered. None for a caller without a subscription.
+    pub(super) fn observation(
+        &self,
+        policy: &'p Policy,
+    ) -> Option<(&'p Subscription, String, Plan<'p>, Vec<Owner<'p>>)> {
+        let subscription = self.subscription?;
+        let product = policy.product_of(subscription);
+        let of_product = product.into_iter().flat_map(|product| {
+            product.limits.iter().map(|limit| (Owner::Product(&product.name), limit))
+        });
+        let apis = policy.apis.iter().filter(|api| policy.reaches(subscription.scope, api));
+        let of_apis = apis.flat_map(|api| {
+            let own = api.rate_limit.iter().map(|limit| (Owner::Api(&api.name), limit));
+            // In shadow mode nothing is limited.
+            let operations = api.operations.iter().filter(|o| o.mode == Mode::Enforce);
+            own.chain(operations.flat_map(|operation| {
+                let owner = Owner::Operation(&api.name, &operation.name);
+                operation.rate_limit.iter().map(move |limit| (owner, limit))
+            }))
+        });
+        let (owners, limits) = of_product.chain(of_apis).unzip();
+        let plan = Plan::new(limits, anchor(subscription));
+        Some((subscription, slot("limits", subscription), plan, owners))
     }
 }
 
@@ -91,8 +126,8 @@ pub(super) fn identify<'p>(
     now: u64,
 ) -> Result<Caller<'p>, NoCaller<'p>> {
     let refuse = |fault, subscription| {
-        let refusal = Refusal::Key(fault, challenge(api, request));
-        NoCaller { refusal, subscription }
+        let challenge = challenge(&api.path, &api.key_names.header_written, request);
+        NoCaller { refusal: Refusal::Key(fault, challenge), subscription }
     };
     let key = key(api, request.headers, in_query).map_err(|fault| refuse(fault, None))?;
     let Some(key) = key else {
@@ -109,15 +144,52 @@ pub(super) fn identify<'p>(
     Ok(Caller { subscription: Some(subscription) })
 }
 
+/// Judges who asks the portal for its usage: by the key alone, as no API is called. The key stands in
+/// the header of any API.
+pub(super) fn identify_at_portal<'p>(
+    policy: &'p Policy,
+    portal: &'p Portal,
+    request: &Request<'_>,
+    now: u64,
+) -> Result<Caller<'p>, NoCaller<'p>> {
+    let refuse = |fault, subscription| {
+        let challenge = challenge(&portal.path, KEY_HEADER, request);
+        NoCaller { refusal: Refusal::Key(fault, challenge), subscription }
+    };
+    let mut keys: Vec<&[u8]> = Vec::new();
+    for header in &portal.key_headers {
+        let key = key_in_header(header, request.headers).map_err(|fault| refuse(fault, None))?;
+        keys.extend(key.filter(|key| !key.is_empty()));
+    }
+    let key = match keys.as_slice() {
+        [] => return Err(refuse(KeyFault::Missing, None)),
+        [key, others @ ..] if others.iter().all(|other| other == key) => key,
+        _ => return Err(refuse(KeyFault::Ambiguous, None)),
+    };
+    let subscription =
+        policy.subscriptions.by_key(key).ok_or_else(|| refuse(KeyFault::Unknown, None))?;
+    in_force(subscription, seconds(now)).map_err(|fault| refuse(fault, Some(subscription)))?;
+    Ok(Caller { subscription: Some(subscription) })
+}
+
+/// Where a subscription's calls are remembered.
+fn slot(counters: &str, subscription: &Subscription) -> String {
+    format!("{counters}/{}", subscription.name)
+}
+
+/// Where the windows of a subscription's quotas begin, in milliseconds since 1970.
+fn anchor(subscription: &Subscription) -> i64 {
+    subscription.start.unwrap_or(0).saturating_mul(1000)
+}
+
 /// API Management's challenge.
-fn challenge(api: &Api, request: &Request<'_>) -> String {
+fn challenge(path: &str, name: &str, request: &Request<'_>) -> String {
     let scheme = match request.protocol() {
         Some(Protocol::Http) => "http",
         Some(Protocol::Https) | None => "https",
     };
     // Only what has been read as host and port gets here, so that nothing in it can end the quotes.
     let host = request.authority().map(|authority| authority.to_string()).unwrap_or_default();
-    let (path, name) = (&api.path, &api.key_names.header_written);
     format!(
         "AzureApiManagementKey realm=\"{scheme}://{host}/{path}\",name=\"{name}\",type=\"header\""
     )
@@ -133,6 +205,14 @@ fn judge(
     subscription: &Subscription,
     now: i64,
 ) -> Result<(), KeyFault> {
+    in_force(subscription, now)?;
+    if !policy.reaches(subscription.scope, api) {
+        return Err(KeyFault::OutOfScope);
+    }
+    Ok(())
+}
+
+fn in_force(subscription: &Subscription, now: i64) -> Result<(), KeyFault> {
     if subscription.state != SubscriptionState::Active {
         return Err(KeyFault::NotActive);
     }
@@ -141,9 +221,6 @@ fn judge(
     }
     if subscription.expiration.is_some_and(|expiration| now >= expiration) {
         return Err(KeyFault::Expired);
-    }
-    if !policy.reaches(subscription.scope, api) {
-        return Err(KeyFault::OutOfScope);
     }
     Ok(())
 }
@@ -154,14 +231,7 @@ fn key<'h>(
     headers: &'h Headers,
     in_query: &'h [Part<'_>],
 ) -> Result<Option<Cow<'h, [u8]>>, KeyFault> {
-    let header = &api.key_names.header;
-    let mut lines = headers.iter().filter(|(name, _)| name == header.as_str());
-    let in_header = match (lines.next(), lines.next()) {
-        (_, Some(_)) => return Err(KeyFault::Ambiguous),
-        (Some((_, value)), None) if header.is(b"authorization") => bearer(value)?,
-        (Some((_, value)), None) => Some(value.trim_ascii()),
-        (None, None) => None,
-    };
+    let in_header = key_in_header(&api.key_names.header, headers)?;
     let in_query: Option<Cow<'_, [u8]>> = match in_query {
         [] => None,
         [part] => Some(match part.decoded() {
@@ -176,6 +246,19 @@ fn key<'h>(
     match (in_header, in_query) {
         (Some(one), Some(other)) if one != other => Err(KeyFault::Ambiguous),
         (Some(key), _) | (None, Some(key)) => Ok(Some(key)),
+        (None, None) => Ok(None),
+    }
+}
+
+fn key_in_header<'h>(
+    header: &HeaderName,
+    headers: &'h Headers,
+) -> Result<Option<&'h [u8]>, KeyFault> {
+    let mut lines = headers.iter().filter(|(name, _)| name == header.as_str());
+    match (lines.next(), lines.next()) {
+        (_, Some(_)) => Err(KeyFault::Ambiguous),
+        (Some((_, value)), None) if header.is(b"authorization") => bearer(value),
+        (Some((_, value)), None) => Ok(Some(value.trim_ascii())),
         (None, None) => Ok(None),
     }
 }

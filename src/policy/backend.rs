@@ -186,6 +186,12 @@ impl BaseUrl {
         Authority::parse(self.authority.as_bytes()).map_or("", |authority| authority.host)
     }
 
+    /// The URL of a request to this backend, whose target's path begins with the base's own.
+    pub fn with_target(&self, target: &[u8]) -> String {
+        let scheme = if self.https { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.authority, String::from_utf8_lossy(target))
+    }
+
     /// Whether what is sent there stays on this machine. So do names below `localhost`, which Envoy's resolver answers
     /// itself (RFC 6761).
     pub fn is_loopback(&self) -> bool {

@@ -41,10 +41,9 @@ pub struct PolicyConfig<'a> {
     #[serde(borrow)]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<ApiConfig<'_>>"))]
     pub apis: Vec<&'a RawValue>,
-    /// Reserved: the developer portal.
-    #[serde(borrow)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(skip))]
-    pub portal: Option<&'a RawValue>,
+    /// The developer portal. Absent: nothing is published.
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<PortalConfig>"))]
+    pub portal: Option<Object<PortalConfig>>,
     /// Groups of APIs that are subscribed to together.
     #[serde(borrow, default)]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<ProductConfig>"))]
@@ -62,6 +61,15 @@ pub enum Unmatched {
     #[default]
     Reject,
     Continue,
+}
+
+/// Pages and documents for those who call: the APIs, their operations, and what is left of limits.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PortalConfig {
+    /// Below which the portal is: one or more path segments, apart from every API's.
+    pub path: String,
 }
 
 /// One API: a path below which operations are served by a backend.
@@ -175,12 +183,13 @@ pub struct OperationConfig<'a> {
     #[serde(default)]
     pub mode: Mode,
     /// An example request, for documentation.
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<RequestConfig>"))]
-    pub request: Option<Object<RequestConfig>>,
-    /// The answers to expect, for documentation.
-    #[serde(default)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<ResponseConfig>"))]
-    pub responses: Vec<Object<ResponseConfig>>,
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<RequestConfig<'_>>"))]
+    pub request: Option<Object<RequestConfig<'a>>>,
+    /// The backend's answers to expect, for documentation.
+    #[serde(borrow, default)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Vec<ResponseConfig<'_>>"))]
+    pub responses: Vec<Object<ResponseConfig<'a>>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -214,6 +223,8 @@ pub struct ParameterConfig {
     pub kind: ParameterType,
     /// The allowed values. Absent: any.
     pub values: Option<Vec<String>>,
+    /// A value to try, for documentation.
+    pub example: Option<String>,
     /// The longest value, in bytes after decoding.
     pub max_length: Option<usize>,
     /// Whether a path parameter may hold percent-escapes. Never those of `/`, `\`, `.`, `;`, `?`,
@@ -237,18 +248,25 @@ pub enum ParameterType {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct RequestConfig {
+pub struct RequestConfig<'a> {
+    /// Absent: application/json.
     pub content_type: Option<String>,
+    #[serde(borrow)]
     #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "serde_json::Value"))]
-    pub example: Option<serde::de::IgnoredAny>,
+    pub example: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ResponseConfig {
+pub struct ResponseConfig<'a> {
     pub status_code: u16,
     pub description: Option<String>,
+    /// Absent: application/json where there is an example.
+    pub content_type: Option<String>,
+    #[serde(borrow)]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "serde_json::Value"))]
+    pub example: Option<&'a RawValue>,
 }
 
 /// A backend and the key that it is sent.

@@ -13,23 +13,26 @@ pub mod config;
 pub mod limit;
 pub(crate) mod overlap;
 pub mod parameter;
+pub mod portal;
 pub mod problem;
-mod read;
+pub(crate) mod read;
 pub mod routes;
 pub mod secret;
 pub mod subscription;
+mod suffixes;
 pub mod template;
 
-use std::collections::HashMap;
-
-pub use compile::{Compiled, compile};
+pub use compile::{Compiled, compile, compile_documented};
 pub use config::{Compatibility, ErrorFormat, ExtraQueryParameters, Mode, Protocol, Unmatched};
 
 use backend::{Backends, SlotTable};
 use limit::Limit;
 use parameter::Parameter;
+use portal::Portal;
 use routes::Routes;
 use subscription::{Product, Scope, Subscription, Subscriptions};
+pub use suffixes::Below;
+use suffixes::Suffixes;
 use template::{Condition, Expect, Segment, Slot, Specificity, Template};
 
 /// The version of the policy file's format.
@@ -37,6 +40,12 @@ pub const FORMAT_VERSION: u64 = 1;
 
 /// The request header that selects Envoy's cluster. Its prefix is the gateway's alone.
 pub const CLUSTER_HEADER: &str = "x-gateway-cluster";
+/// The header of a subscription key, unless an API names another.
+pub const KEY_HEADER: &str = "Ocp-Apim-Subscription-Key";
+/// The request header that selects the route of a portal's file.
+pub const ASSET_HEADER: &str = "x-gateway-asset";
+/// The response header that tells a caller who may know where its call went.
+pub const BACKEND_URL_HEADER: &str = "x-gateway-backend-url";
 /// The response header that carries a refusal's code.
 pub const REFUSAL_HEADER: &str = "x-gateway-refusal";
 /// Headers of a client that begin so are removed before anything else.
@@ -52,6 +61,8 @@ pub struct Policy {
     pub apis: Vec<Api>,
     pub products: Vec<Product>,
     pub subscriptions: Subscriptions,
+    /// Absent: nothing is published.
+    pub portal: Option<Portal>,
     /// Whether callers are told what is left of their limits.
     pub rate_limit_headers: bool,
     pub(crate) suffixes: Suffixes,
@@ -131,30 +142,6 @@ pub struct Operation {
 /// A header's name: lower case, and `_` read as `-`, as servers behind CGI-like interfaces do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderName(Box<str>);
-
-/// The APIs' paths, for one hash look-up per segment.
-#[derive(Debug, Default)]
-pub(crate) struct Suffixes {
-    by_path: HashMap<Box<str>, usize>,
-    longest: usize,
-}
-
-impl Policy {
-    /// The API below whose path a raw path lies, and where the rest begins. The longest path wins;
-    /// only whole segments count, byte for byte.
-    pub fn api_at<'r>(&self, path: &'r [u8]) -> Option<(&Api, &'r [u8])> {
-        let text = path.strip_prefix(b"/")?;
-        let ends = text.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(i, _)| i);
-        ends.chain([text.len()])
-            .take(self.suffixes.longest)
-            .filter_map(|end| {
-                let (suffix, rest) = text.split_at_checked(end)?;
-                let index = self.suffixes.by_path.get(std::str::from_utf8(suffix).ok()?)?;
-                Some((self.apis.get(*index)?, rest))
-            })
-            .last()
-    }
-}
 
 impl Policy {
     /// Whether a subscription of this scope may call an API of this policy.
@@ -263,16 +250,6 @@ fn begins(name: &[u8], prefix: &[u8]) -> bool {
 
 fn normal(b: u8) -> u8 {
     if b == b'_' { b'-' } else { b.to_ascii_lowercase() }
-}
-
-impl Suffixes {
-    /// `paths` are unique.
-    pub(crate) fn new<'a>(paths: impl Iterator<Item = &'a str>) -> Self {
-        let by_path: HashMap<Box<str>, usize> =
-            paths.enumerate().map(|(index, path)| (path.into(), index)).collect();
-        let longest = by_path.keys().map(|path| path.split('/').count()).max().unwrap_or(0);
-        Self { by_path, longest }
-    }
 }
 
 #[cfg(test)]

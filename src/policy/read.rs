@@ -55,7 +55,7 @@ pub(super) fn unquoted(message: &str) -> &str {
 }
 
 /// A mistake comes with its place inside `text`.
-pub(super) fn parse<'a, T: Deserialize<'a>>(
+pub(crate) fn parse<'a, T: Deserialize<'a>>(
     text: &'a str,
 ) -> Result<T, (String, serde_json::Error)> {
     let mut deserializer = serde_json::Deserializer::from_str(text);

@@ -28,6 +28,8 @@ pub struct Subscription {
     /// Seconds since 1970.
     pub start: Option<i64>,
     pub expiration: Option<i64>,
+    /// Whether callers may know where their calls go.
+    pub allow_tracing: bool,
 }
 
 /// Which APIs a subscription reaches. Those of an API or of all go past the products.

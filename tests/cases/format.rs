@@ -70,6 +70,26 @@ pub enum Expect {
     Forwarded(Forwarded),
     /// Below no API's path, and passed on without a change.
     Untouched,
+    Answered(Answered),
+    /// A file of the portal's: the request goes on to the route of that name.
+    File(String),
+}
+
+/// An answer of the gateway's own that is no refusal.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answered {
+    pub status: u16,
+    /// The whole body.
+    pub body: Option<String>,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Texts that the body has.
+    #[serde(default)]
+    pub has: Vec<String>,
+    /// Texts that it must not have.
+    #[serde(default)]
+    pub lacks: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,7 +1,7 @@
 //! Runs a case against the decision alone, and applies the edits as Envoy would.
 
 use azureml_gateway::decide::{Edit, Request, Settled, Step, decide};
-use azureml_gateway::policy::{CLUSTER_HEADER, compile};
+use azureml_gateway::policy::{ASSET_HEADER, CLUSTER_HEADER, compile};
 
 use crate::format::{Case, CaseFile, CaseRequest, bytes};
 use crate::outcome::{Headers, Outcome};
@@ -21,10 +21,11 @@ pub fn run(file: &CaseFile, case: &Case) -> Result<(), String> {
             Settled::Admitted(_, charged) => charge.charged(charged),
             Settled::Exceeded(_, refusal) => charge.refused(refusal),
         },
+        Step::Observe(observe) => observe.reply(None, NOW),
         step => step,
     };
     let outcome = match step {
-        Step::Charge(_) => return Err("charged twice".into()),
+        Step::Charge(_) | Step::Observe(_) => return Err("charged or looked at twice".into()),
         Step::Reply(reply, _) => Outcome::Answered {
             status: reply.status,
             headers: reply.headers.into_iter().map(|(n, v)| (n.to_owned(), v.into())).collect(),
@@ -32,7 +33,9 @@ pub fn run(file: &CaseFile, case: &Case) -> Result<(), String> {
         },
         Step::Forward(edits, labels, _) => forwarded(headers, &edits, &labels.outcome.text()),
         Step::Continue(edits, _) => {
-            let edited = apply(headers.clone(), &edits);
+            let mut edited = apply(headers.clone(), &edits);
+            let asset = edited.iter().position(|(name, _)| name == ASSET_HEADER);
+            let file = asset.map(|index| String::from_utf8(edited.remove(index).1).unwrap());
             let kept: Headers = headers
                 .into_iter()
                 .filter(|(n, _)| !n.replace('_', "-").starts_with("x-gateway-"))
@@ -40,7 +43,7 @@ pub fn run(file: &CaseFile, case: &Case) -> Result<(), String> {
             if edited != kept {
                 return Err(format!("edited on the way: {edits:?}"));
             }
-            Outcome::Untouched
+            file.map_or(Outcome::Untouched, Outcome::File)
         }
     };
     outcome.check(&case.expect)

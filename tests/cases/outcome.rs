@@ -25,6 +25,8 @@ pub enum Outcome {
     },
     /// It goes on to Envoy's other routes.
     Untouched,
+    /// It goes on to the route of a file of the portal's.
+    File(String),
 }
 
 pub type Headers = Vec<(String, Vec<u8>)>;
@@ -60,6 +62,25 @@ impl Outcome {
         self.check_invariants()?;
         match (expect, self) {
             (Expect::Untouched, Self::Untouched) => Ok(()),
+            (Expect::File(expected), Self::File(file)) => same("file", expected, file),
+            (Expect::Answered(expected), Self::Answered { status, headers, body }) => {
+                same("status", &expected.status, status)?;
+                same("refusal", &None, &header(headers, REFUSAL_HEADER))?;
+                for (name, value) in &expected.headers {
+                    same(name, &Some(value.clone()), &header(headers, name))?;
+                }
+                let body = String::from_utf8_lossy(body).into_owned();
+                if let Some(whole) = &expected.body {
+                    same("body", whole, &body)?;
+                }
+                for text in &expected.has {
+                    ensure(body.contains(text), format!("the body has no {text}: {body}"))?;
+                }
+                for text in &expected.lacks {
+                    ensure(!body.contains(text), format!("the body has {text}: {body}"))?;
+                }
+                Ok(())
+            }
             (Expect::Refused(expected), Self::Answered { status, headers, body }) => {
                 same("status", &expected.status, status)?;
                 same("refusal", &Some(expected.code.clone()), &header(headers, REFUSAL_HEADER))?;
@@ -138,6 +159,7 @@ impl fmt::Display for Outcome {
                 write!(f, "forwarded to {backend}: {}", target.escape_ascii())
             }
             Self::Untouched => f.write_str("untouched"),
+            Self::File(name) => write!(f, "the portal's file {name}"),
         }
     }
 }

@@ -45,6 +45,12 @@ fn summary(policy: &Policy) {
         println!("product {}: {}", product.name, apis.join(", "));
         product.limits.iter().for_each(limit);
     }
+    if let Some(portal) = &policy.portal {
+        println!(
+            "portal: /{} tells everybody who reaches Envoy the APIs, operations and products",
+            portal.path
+        );
+    }
     println!(
         "statistics: at most {} time series, if backends answer with {STATUSES} status codes",
         series(policy)
@@ -71,6 +77,12 @@ fn series(policy: &Policy) -> usize {
     let elsewhere = STATUSES + ENVOYS + 2 + HISTOGRAM;
     // With its own status, and with gRPC's 200.
     let refused = 2 * CODES.len();
+    // The portal answers 200 and 308, 404 where a file has no route, or refuses; the usage of a
+    // subscription is 200 or one of three refusals.
+    let portal = policy
+        .portal
+        .as_ref()
+        .map_or(0, |_| 3 + refused + policy.subscriptions.iter().count() * (1 + 2 * 3 + 2));
     let api = |api: &Api| {
         let reaching = policy.subscriptions.iter().filter(|s| policy.reaches(s.scope, api)).count();
         // Some are refused before their operation is known, so that their caller is not either.
@@ -86,7 +98,7 @@ fn series(policy: &Policy) -> usize {
         };
         unknown + api.operations.iter().map(operation).sum::<usize>()
     };
-    elsewhere + policy.apis.iter().map(api).sum::<usize>()
+    elsewhere + portal + policy.apis.iter().map(api).sum::<usize>()
 }
 
 fn limit(limit: &Limit) {

@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use azureml_gateway::decide::query::Query;
 use azureml_gateway::decide::route::{Mismatch, judge};
-use azureml_gateway::decide::{Edit, Labels, Request, Settled, Step, decide};
-use azureml_gateway::policy::{Operation, Policy};
+use azureml_gateway::decide::{Edit, Labels, Outcome, Request, Settled, Step, decide};
+use azureml_gateway::policy::{Below, Operation, Policy};
 
 use crate::source::Source;
 
@@ -28,12 +28,17 @@ pub(crate) fn run(
             Settled::Admitted(_, charged) => charge.charged(charged),
             Settled::Exceeded(_, refusal) => charge.refused(refusal),
         },
+        Step::Observe(observe) => observe.reply(None, now()),
         step => step,
     };
     match step {
-        Step::Charge(_) => {}
+        Step::Charge(_) | Step::Observe(_) => {}
         Step::Reply(reply, labels) => {
-            println!("refused: {} {}", reply.status, labels.outcome.text());
+            let verdict = match labels.outcome {
+                Outcome::Portal => "answered",
+                _ => "refused",
+            };
+            println!("{verdict}: {} {}", reply.status, labels.outcome.text());
             for (name, value) in &reply.headers {
                 println!("  {name}: {value}");
             }
@@ -58,12 +63,19 @@ fn now() -> u64 {
 
 /// Says of every operation of the API whether it matches, and if not, why.
 fn candidates(policy: &Policy, request: &Request<'_>) {
-    let Some((api, rest)) = policy.api_at(request.path) else {
-        println!("API: none; the path is below none of:");
-        for api in &policy.apis {
-            println!("  /{}", api.path);
+    let (api, rest) = match policy.below(request.path) {
+        Some((Below::Api(api), rest)) => (api, rest),
+        Some((Below::Portal(portal), _)) => {
+            println!("API: none; the path is the portal's (/{})", portal.path);
+            return;
         }
-        return;
+        None => {
+            println!("API: none; the path is below none of:");
+            for api in &policy.apis {
+                println!("  /{}", api.path);
+            }
+            return;
+        }
     };
     println!("API: {} (/{})", api.name, api.path);
     let Ok(mut query) = Query::parse(request.query) else { return };

@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use azureml_gateway::policy::compile::Environment;
 use azureml_gateway::policy::problem::{Problem, Severity};
-use azureml_gateway::policy::{Compiled, Policy, compile};
+use azureml_gateway::policy::{Compiled, Policy, compile, compile_documented};
+use azureml_gateway::publish::Documents;
 
 /// What stands for a secret that is missing here. It is never sent or printed.
 const ABSENT: &[u8] = b"absent";
@@ -22,6 +24,21 @@ pub(crate) struct Source {
 impl Source {
     /// `require_secrets` makes a missing secret a problem, as it is to the filter.
     pub(crate) fn read(file: &Path, require_secrets: bool) -> Result<Self, String> {
+        let compile =
+            |bytes: &[u8], environment: Environment<'_>| (compile(bytes, environment), ());
+        Self::read_and(file, require_secrets, compile).map(|(source, ())| source)
+    }
+
+    /// With the documents that a portal would have.
+    pub(crate) fn documented(file: &Path) -> Result<(Self, Option<Documents>), String> {
+        Self::read_and(file, false, compile_documented)
+    }
+
+    fn read_and<T>(
+        file: &Path,
+        require_secrets: bool,
+        compile: impl Fn(&[u8], Environment<'_>) -> (Compiled, T),
+    ) -> Result<(Self, T), String> {
         let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
         let variables = RefCell::new(BTreeSet::new());
         let missing = RefCell::new(BTreeSet::new());
@@ -33,13 +50,14 @@ impl Source {
             }
             value.or_else(|| (!require_secrets).then(|| ABSENT.to_vec()))
         };
-        let compiled = compile(&bytes, &environment);
-        Ok(Self {
+        let (compiled, more) = compile(&bytes, &environment);
+        let source = Self {
             text: String::from_utf8_lossy(&bytes).into_owned(),
             compiled,
             variables: variables.into_inner(),
             missing: missing.into_inner(),
-        })
+        };
+        Ok((source, more))
     }
 
     /// The policy; or its problems, printed, each with the file's name.

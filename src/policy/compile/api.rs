@@ -7,9 +7,9 @@ use crate::policy::overlap;
 use crate::policy::problem::{JsonPath, Problems};
 use crate::policy::read;
 use crate::policy::routes::Routes;
-use crate::policy::{Api, HeaderName, KeyNames, Mode, Operation};
+use crate::policy::{Api, HeaderName, KEY_HEADER, KeyNames, Mode, Operation};
 
-use super::{Environment, NAME_RULE, backend, is_name, operation};
+use super::{Environment, NAME_RULE, SUFFIX_RULE, backend, is_name, is_suffix, operation};
 
 pub(super) fn compile(
     config: &ApiConfig<'_>,
@@ -21,10 +21,7 @@ pub(super) fn compile(
         problems.error(&path.key("name"), NAME_RULE);
     }
     if !is_suffix(&config.path) {
-        problems.error(
-            &path.key("path"),
-            "must be one or more segments of letters, digits and -._~, without \"/\" at its ends",
-        );
+        problems.error(&path.key("path"), SUFFIX_RULE);
     }
     let rate_limit = Limit::compile(
         config.rate_limit.as_ref().map(|o| &o.0),
@@ -95,7 +92,7 @@ fn key_names(
     problems: &mut Problems,
 ) -> Option<KeyNames> {
     let path = path.key("subscriptionKeyParameterNames");
-    let written = config.and_then(|c| c.header.as_deref()).unwrap_or("Ocp-Apim-Subscription-Key");
+    let written = config.and_then(|c| c.header.as_deref()).unwrap_or(KEY_HEADER);
     let query = config.and_then(|c| c.query.as_deref()).unwrap_or("subscription-key");
     let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     if query.is_empty() || !query.bytes().all(name) {
@@ -211,11 +208,4 @@ fn warn_of_shadow(
             ),
         );
     }
-}
-
-fn is_suffix(path: &str) -> bool {
-    let valid = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-    path.split('/').all(|segment| {
-        !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(valid)
-    })
 }

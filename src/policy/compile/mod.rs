@@ -6,6 +6,7 @@ mod api;
 mod backend;
 mod credentials;
 mod operation;
+mod portal;
 mod subscription;
 
 pub(super) use subscription::reaches;
@@ -15,6 +16,7 @@ use super::overlap;
 use super::problem::{JsonPath, Problem, Problems};
 use super::read;
 use super::{Api, FORMAT_VERSION, HeaderName, Policy, Suffixes};
+use crate::publish::Documents;
 use crate::uri::Authority;
 
 /// Looks an environment variable up.
@@ -28,18 +30,50 @@ pub struct Compiled {
 }
 
 pub fn compile(file: &[u8], environment: Environment<'_>) -> Compiled {
+    let publish = |config: &PolicyConfig<'_>, mut policy: Policy| {
+        let documents = policy.portal.is_some().then(|| Documents::new(config, &policy));
+        if let (Some(portal), Some(documents)) = (&mut policy.portal, documents) {
+            portal.documents = documents;
+        }
+        policy
+    };
+    let (policy, problems) = read_and_compile(file, environment, publish);
+    Compiled { policy, problems }
+}
+
+/// As [`compile`], with the documents of every API even where the policy has no portal.
+pub fn compile_documented(
+    file: &[u8],
+    environment: Environment<'_>,
+) -> (Compiled, Option<Documents>) {
+    let document = |config: &PolicyConfig<'_>, policy: Policy| {
+        let documents = Documents::new(config, &policy);
+        (policy, documents)
+    };
+    let (compiled, problems) = read_and_compile(file, environment, document);
+    let (policy, documents) = compiled.unzip();
+    (Compiled { policy, problems }, documents)
+}
+
+/// What `then` makes of a file without an error.
+fn read_and_compile<T>(
+    file: &[u8],
+    environment: Environment<'_>,
+    then: impl FnOnce(&PolicyConfig<'_>, Policy) -> T,
+) -> (Option<T>, Vec<Problem>) {
     let mut problems = Problems::default();
-    let policy = match std::str::from_utf8(file) {
-        Ok(text) => PolicyConfig::read(text, &mut problems)
-            .and_then(|(config, whole)| policy(&config, whole, environment, &mut problems)),
+    let compiled = match std::str::from_utf8(file) {
+        Ok(text) => PolicyConfig::read(text, &mut problems).and_then(|(config, whole)| {
+            let policy = policy(&config, whole, environment, &mut problems)?;
+            (!problems.has_errors()).then(|| then(&config, policy))
+        }),
         Err(error) => {
             let message = format!("is not UTF-8 from byte {} on", error.valid_up_to());
             problems.error(&JsonPath::default(), message);
             None
         }
     };
-    let policy = policy.filter(|_| !problems.has_errors());
-    Compiled { policy, problems: problems.into_vec() }
+    (compiled, problems.into_vec())
 }
 
 fn policy(
@@ -53,9 +87,6 @@ fn policy(
         let message =
             format!("is {}, but this gateway reads version {FORMAT_VERSION}", config.version);
         problems.error(&root.key("version"), message);
-    }
-    if config.portal.is_some() {
-        unsupported(&root.key("portal"), problems);
     }
     let hosts = hosts(config.hosts.as_deref(), problems);
 
@@ -84,16 +115,20 @@ fn policy(
         backend::warn_beside_application(&apis, &root.key("unmatched"), problems);
     }
 
+    let portal = portal::compile(config, &apis, problems);
+
     let apis: Vec<Api> = apis.into_iter().map(|(_, api)| api).collect();
+    let paths = apis.iter().map(|api| api.path.as_ref());
     Some(Policy {
         unmatched: config.unmatched,
         hosts,
         rate_limit_headers: config.rate_limit_headers.unwrap_or(true),
-        suffixes: Suffixes::new(apis.iter().map(|api| api.path.as_ref())),
+        suffixes: Suffixes::new(paths, portal.as_ref().map(|portal| &*portal.path)),
         removed_headers: removed_headers(&apis),
         key_queries: key_queries(&apis),
         products,
         subscriptions,
+        portal,
         apis,
     })
 }
@@ -212,8 +247,12 @@ fn removed_headers(apis: &[Api]) -> Vec<HeaderName> {
     names
 }
 
-fn unsupported(path: &JsonPath, problems: &mut Problems) {
-    problems.error(path, "is not supported by this version: leave it out");
+/// Whether a path can be matched whole and byte for byte.
+fn is_suffix(path: &str) -> bool {
+    let valid = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    path.split('/').all(|segment| {
+        !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(valid)
+    })
 }
 
 /// Whether a name can be a label in logs and statistics.
@@ -223,6 +262,9 @@ fn is_name(name: &str) -> bool {
         && name.len() <= 80
         && name.bytes().all(valid)
 }
+
+const SUFFIX_RULE: &str =
+    "must be one or more segments of letters, digits and -._~, without \"/\" at its ends";
 
 const NAME_RULE: &str =
     "must be 1 to 80 letters, digits, \"-\", \"_\" or \".\", the first a letter or a digit";

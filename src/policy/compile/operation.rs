@@ -119,7 +119,7 @@ fn parameters(
             problems.error(&path.key("name"), "stands twice in this list");
         }
         let parameter = parameter(&config, &path, problems);
-        seen.push(config.name);
+        seen.push(config.name.clone());
         let Some(uses) = uses else { continue };
         let Some(slot) = uses.iter().position(|(name, _)| **name == *parameter.name) else {
             let names: Vec<_> = uses.iter().map(|(name, _)| name.as_str()).collect();
@@ -138,7 +138,14 @@ fn parameters(
                 }
             }
         }
-        match uses.get(slot).map(|(_, place)| place) {
+        let place = uses.get(slot).map(|(_, place)| *place);
+        if let Some(example) = &config.example {
+            let fits = place != Some(Place::Segment) || parameter.fits_in_path(example.as_bytes());
+            if !fits || parameter.judge(example.as_bytes()).is_err() {
+                problems.error(&path.key("example"), "is no value that this parameter takes");
+            }
+        }
+        match place {
             Some(Place::Query) if parameter.allow_escapes => problems.error(
                 &path.key("allowEscapes"),
                 "is for path parameters: a query value may always be escaped",

@@ -129,9 +129,6 @@ fn subscription(
     if !is_name(&config.name) {
         problems.error(&path.key("name"), NAME_RULE);
     }
-    if config.allow_tracing {
-        problems.error(&path.key("allowTracing"), "must be false: this version has no tracing");
-    }
     let start = date(config.start_date.as_deref(), &path.key("startDate"), problems);
     let expiration = date(config.expiration_date.as_deref(), &path.key("expirationDate"), problems);
     if let (Some(start), Some(expiration)) = (start, expiration)
@@ -154,6 +151,7 @@ fn subscription(
         start: start
             .map(|start| start.unix_timestamp().saturating_add(i64::from(start.nanosecond() != 0))),
         expiration: expiration.map(OffsetDateTime::unix_timestamp),
+        allow_tracing: config.allow_tracing,
     })
 }
 

@@ -61,7 +61,7 @@ pub struct SubscriptionConfig<'a> {
     pub start_date: Option<String>,
     /// From when on they are not.
     pub expiration_date: Option<String>,
-    /// `true` is reserved.
+    /// Whether answers tell the caller, in `x-gateway-backend-url`, where its calls went.
     #[serde(default)]
     pub allow_tracing: bool,
 }

@@ -19,6 +19,8 @@ pub struct Size<'a> {
     pub services: &'a [Service],
     pub subscriptions: usize,
     pub limits: Limits,
+    /// Whether the policy publishes what it says.
+    pub portal: bool,
 }
 
 /// What the callers' product limits. Nobody reaches the limits.
@@ -52,6 +54,9 @@ pub fn serving(root: &Path, upstream: &str, size: Size<'_>) -> Result<String, St
         product["quota"] = json!({ "calls": 1_000_000_000, "renewalPeriod": 604_800 });
     }
     policy["products"] = json!([product]);
+    if !size.portal {
+        policy.as_object_mut().ok_or("the shipped policy is no object")?.remove("portal");
+    }
     policy["rateLimitHeaders"] = json!(size.limits == Limits::Told);
     policy["subscriptions"] = (0..size.subscriptions).map(subscription).collect();
     render(&policy)

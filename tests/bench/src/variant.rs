@@ -56,7 +56,7 @@ impl Variant {
             fs::read_to_string(&source).map_err(|e| format!("{}: {e}", source.display()))?;
         let address = upstream.address.to_string();
         let (ten, thousand) = (policy::services(10), policy::services(1000));
-        let small = Size { services: &ten, subscriptions: 10, limits: Limits::None };
+        let small = Size { services: &ten, subscriptions: 10, limits: Limits::None, portal: true };
         let serving = policy::serving(&root, &address, small)?;
 
         let without = |name: &str, edit: Edit| {
@@ -96,6 +96,7 @@ impl Variant {
                 Calls::mix(&ten),
             )?);
             for (name, size, services) in [
+                ("gateway, no portal", Size { portal: false, ..small }, &ten),
                 ("gateway, limited", Size { limits: Limits::Silent, ..small }, &ten),
                 ("gateway, limited and told", Size { limits: Limits::Told, ..small }, &ten),
                 (
