@@ -187,7 +187,7 @@ fn settle(charge: Charge<'_>) -> Step<'_> {
 fn observed(observe: Observe<'_>) -> Step<'_> {
     let slot = hostcalls::get_shared_data(observe.slot()).ok();
     let content = slot.and_then(|(content, _)| content);
-    observe.reply(content.as_deref(), now())
+    observe.reply(content.as_deref(), clock().unwrap_or(u64::MAX))
 }
 
 /// Sets the filter state from which the route adds fields to the backend's answer.
