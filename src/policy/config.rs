@@ -252,7 +252,7 @@ pub struct RequestConfig<'a> {
     /// Absent: application/json.
     pub content_type: Option<String>,
     #[serde(borrow)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "serde_json::Value"))]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<serde_json::Value>"))]
     pub example: Option<&'a RawValue>,
 }
 
@@ -265,7 +265,7 @@ pub struct ResponseConfig<'a> {
     /// Absent: application/json where there is an example.
     pub content_type: Option<String>,
     #[serde(borrow)]
-    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "serde_json::Value"))]
+    #[cfg_attr(not(target_arch = "wasm32"), schemars(with = "Option<serde_json::Value>"))]
     pub example: Option<&'a RawValue>,
 }
 
