@@ -89,7 +89,7 @@ enum Command {
         file: PathBuf,
         /// The API's name.
         api: String,
-        /// Where the gateway is, as https://gateway.example. Absent: the document's server is the
+        /// Where the gateway is, as `https://gateway.example`. Absent: the document's server is the
         /// API's path alone.
         #[arg(long, value_name = "URL")]
         server: Option<String>,
