@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::policy::backend::{Backend, Credentials};
 use crate::policy::template::{Expect, Segment, Template};
-use crate::policy::{ASSET_HEADER, CLUSTER_HEADER, Policy, is_envoys, is_internal};
+use crate::policy::{ASSET_HEADER, CLUSTER_HEADER, Operation, Policy, is_envoys, is_internal};
 use crate::uri;
 
 use super::query::Query;
@@ -118,6 +118,29 @@ pub(super) fn target<'p>(
     }
     append_query(&mut target, own.iter().map(Vec::as_slice).chain(extra().map(|part| part.raw)));
     Ok(target)
+}
+
+/// Where a call goes, for who may know. What the policy itself puts into the query may be a key of
+/// the backend's, and what stands under a key's name one of the caller's: neither is told.
+pub(super) fn traced(
+    policy: &Policy,
+    operation: &Operation,
+    backend: &Backend,
+    target: &[u8],
+) -> String {
+    let url = backend.url.with_target(target);
+    let Some((path, query)) = url.split_once('?') else { return url };
+    let rewrite = operation.rewrite.iter().flat_map(|rewrite| &rewrite.query);
+    let literals = rewrite.filter(|condition| matches!(condition.expect, Expect::Literal(_)));
+    let hidden: Vec<&str> =
+        literals.map(|c| &*c.name).chain(policy.key_queries.iter().map(|name| &**name)).collect();
+    let parts = query.split('&').map(|part| match part.split_once('=') {
+        Some((name, _)) if hidden.iter().any(|known| known.eq_ignore_ascii_case(name)) => {
+            format!("{name}=***").into()
+        }
+        _ => Cow::Borrowed(part),
+    });
+    format!("{path}?{}", parts.collect::<Vec<_>>().join("&"))
 }
 
 /// The query, as far as it can go on byte for byte.

@@ -148,7 +148,9 @@ fn call<'p>(
     };
     let mut overlooked = found.overlooked.clone();
     // 3. Subscription.
-    let caller = match subscription::identify(policy, api, request, &keys, now) {
+    let identified = subscription::identify(policy, api, request, &keys, now);
+    let accepted = identified.as_ref().ok().and_then(Caller::subscription);
+    let caller = match identified {
         Ok(caller) => caller,
         Err(NoCaller { refusal, subscription }) => match Caller::in_shadow(operation, subscription)
         {
@@ -175,9 +177,8 @@ fn call<'p>(
     }
     // 6. Forward.
     let path = edit::target(&found, backend, rest, &query, sent).map_err(refused)?;
-    let traced = caller.subscription().is_some_and(|subscription| subscription.allow_tracing);
-    let answer = match traced {
-        true => vec![(BACKEND_URL_HEADER, backend.url.with_target(&path))],
+    let answer = match accepted.is_some_and(|subscription| subscription.allow_tracing) {
+        true => vec![(BACKEND_URL_HEADER, edit::traced(policy, operation, backend, &path))],
         false => Answer::new(),
     };
     let edits = edit::forward(policy, backend, request.headers, path);

@@ -81,6 +81,12 @@ fn usage<'p>(
     let refused =
         |NoCaller { refusal, subscription }| Refused { refusal, operation: None, subscription };
     let caller = identify_at_portal(policy, portal, request, now).map_err(refused)?;
+    if let Some(subscription) = caller.subscription() {
+        // A key of APIs that are served over https alone is not asked for over http either.
+        let reached = policy.apis.iter().filter(|api| policy.reaches(subscription.scope, api));
+        let protocols: Vec<_> = reached.flat_map(|api| api.protocols.iter().copied()).collect();
+        check_protocol(&protocols, request.protocol())?;
+    }
     let observe = Observe::new(policy, portal, &caller).ok_or(Refusal::NoOperation)?;
     Ok(Step::Observe(Box::new(observe)))
 }

@@ -225,7 +225,7 @@ pub struct ParameterConfig {
     pub values: Option<Vec<String>>,
     /// A value to try, for documentation.
     pub example: Option<String>,
-    /// The longest value, in bytes after decoding.
+    /// The longest value, in characters after decoding.
     pub max_length: Option<usize>,
     /// Whether a path parameter may hold percent-escapes. Never those of `/`, `\`, `.`, `;`, `?`,
     /// `#`, `%` and control characters.

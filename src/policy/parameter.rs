@@ -65,8 +65,10 @@ impl Parameter {
         if !self.values.is_empty() && !self.values.iter().any(|v| v.as_bytes() == value) {
             return Err(Rule::OneOf(self.values.iter().map(AsRef::as_ref).collect()));
         }
+        // Characters: what is no UTF-8 has one for each byte that begins none.
+        let characters = || value.iter().filter(|b| **b & 0xC0 != 0x80).count();
         match self.max_length {
-            Some(max) if value.len() > max => Err(Rule::MaxLength(max)),
+            Some(max) if value.len() > max && characters() > max => Err(Rule::MaxLength(max)),
             _ => Ok(()),
         }
     }
@@ -146,6 +148,8 @@ mod tests {
             (&integer, "1.0", Err(Rule::Integer)),
             (&short, "abc", Ok(())),
             (&short, "abcd", Err(Rule::MaxLength(3))),
+            (&short, "äöü", Ok(())),
+            (&short, "äöüß", Err(Rule::MaxLength(3))),
             (&version, "3.0", Ok(())),
             (&version, "2", Err(Rule::OneOf(vec!["2.0", "3.0"]))),
         ] {

@@ -1,5 +1,8 @@
 //! Compiles one operation: its template, its parameters, and its rewrite.
 
+use serde_json::Value;
+use serde_json::value::RawValue;
+
 use crate::policy::config::{OperationConfig, ParameterConfig, ParameterType};
 use crate::policy::limit::{Kind, Limit};
 use crate::policy::parameter::{Parameter, Rule};
@@ -9,6 +12,9 @@ use crate::policy::template::{Condition, Expect, Place, Slot, Template};
 use crate::policy::{KeyNames, Operation};
 
 use super::{NAME_RULE, is_name};
+
+/// Of an example. Readers of JSON stop at some depth, and it stands some levels deep in a document.
+const MOST_LEVELS: usize = 64;
 
 pub(super) fn compile(
     config: &OperationConfig<'_>,
@@ -244,10 +250,44 @@ fn rewrite(
 
 /// What only the documentation uses must still make sense.
 fn check_documentation(config: &OperationConfig<'_>, path: &JsonPath, problems: &mut Problems) {
+    if let Some(request) = &config.request {
+        check_example(request.0.example, &path.key("request").key("example"), problems);
+    }
     for (i, response) in config.responses.iter().enumerate() {
+        let path = path.key("responses").index(i);
         if !(100..=599).contains(&response.0.status_code) {
-            let path = path.key("responses").index(i).key("statusCode");
-            problems.error(&path, "must be a status code from 100 to 599");
+            problems.error(&path.key("statusCode"), "must be a status code from 100 to 599");
+        }
+        check_example(response.0.example, &path.key("example"), problems);
+    }
+}
+
+/// An example is published as it is read, so it must be readable, and by others too.
+fn check_example(example: Option<&RawValue>, path: &JsonPath, problems: &mut Problems) {
+    let Some(example) = example.map(RawValue::get) else { return };
+    if serde_json::from_str::<Value>(example).is_err() {
+        problems
+            .error(path, "has a number that is too large, or too many levels: 128 are too many");
+    } else if nesting(example) > MOST_LEVELS {
+        problems.error(path, format!("has more than {MOST_LEVELS} levels"));
+    }
+}
+
+/// The levels of a JSON text.
+fn nesting(json: &str) -> usize {
+    let (mut level, mut deepest, mut text, mut escaped) = (0_usize, 0_usize, false, false);
+    for b in json.bytes() {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' if text => escaped = true,
+            b'"' => text = !text,
+            b'{' | b'[' if !text => {
+                level = level.saturating_add(1);
+                deepest = deepest.max(level);
+            }
+            b'}' | b']' if !text => level = level.saturating_sub(1),
+            _ => {}
         }
     }
+    deepest
 }

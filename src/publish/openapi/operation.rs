@@ -286,7 +286,7 @@ fn rendered(
     parameter
 }
 
-/// The example requests, by content type.
+/// The example requests, by content type. Bodies are the service's: none is required.
 fn request_body(members: &[Member<'_>]) -> Option<Value> {
     let mut content = Map::new();
     for member in members {
@@ -300,6 +300,12 @@ fn request_body(members: &[Member<'_>]) -> Option<Value> {
             let example = json!({ "summary": member.title(), "value": example });
             add_example(media, &member.operation.name, example);
         }
+    }
+    let takes_body =
+        |member: &Member<'_>| matches!(&*member.operation.method, "PATCH" | "POST" | "PUT");
+    if content.is_empty() && members.iter().any(takes_body) {
+        // Whatever the service takes: the policy does not say.
+        content.insert("*/*".to_owned(), json!({ "schema": {} }));
     }
     (!content.is_empty()).then(|| json!({ "content": content }))
 }

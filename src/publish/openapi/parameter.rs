@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::policy::config::ParameterType;
 use crate::policy::parameter::Parameter;
+use crate::uri;
 
 use super::set;
 
@@ -93,14 +94,27 @@ pub(super) fn any_of(schemas: Vec<Value>) -> Value {
     }
 }
 
-/// A value to try: the author's, else one of what is allowed.
+/// A value to try: the author's, if it passes as a client sends it, else one of what is allowed.
 pub(super) fn example(written: Option<&str>, schema: &Value) -> Option<Value> {
     let first = || allowed(schema)?.first().cloned();
-    match (kind(schema), written) {
-        (Some("boolean" | "integer"), Some(text)) => serde_json::from_str(text).ok(),
+    match (kind(schema), written.filter(|text| passes(text, schema))) {
+        (Some("boolean"), Some(text)) => {
+            text.to_ascii_lowercase().parse::<bool>().ok().map(Value::from)
+        }
+        (Some("integer"), Some(text)) => text.parse::<i64>().ok().map(Value::from),
         (_, Some(text)) => Some(json!(text)),
         (Some("boolean"), None) => first().or(Some(json!(true))),
         (_, None) => first(),
+    }
+}
+
+/// Whether the pattern of a path's value takes a text.
+fn passes(text: &str, schema: &Value) -> bool {
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    match schema.get("pattern").and_then(Value::as_str) {
+        Some(PLAIN) => text.bytes().all(unreserved),
+        Some(ESCAPABLE) => !uri::decodes_to_structure(text.as_bytes(), text.as_bytes()),
+        _ => true,
     }
 }
 
