@@ -123,6 +123,9 @@ impl Settings {
         if !Path::new(layout::WASM).exists() {
             return Err(format!("{} is missing: `make build` makes it", layout::WASM));
         }
+        if !Path::new(layout::PORTAL).exists() {
+            return Err(format!("{} is missing: `make portal` makes it", layout::PORTAL));
+        }
         let yaml = read("envoy/envoy.yaml")?;
         write("dist/envoy.yaml", &self.ports.apply(&yaml)?)?;
         certificate::ensure(Path::new(layout::TLS))
