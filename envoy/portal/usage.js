@@ -15,7 +15,7 @@ function bar(limit) {
   const name = `${limit.scope} ${limit.of}: ${kind}, ${rate(limit)}`;
   return element("li", limit.remaining === 0 ? { class: "spent" } : {},
     element("p", {}, name),
-    element("progress", { max: limit.calls, value: used, "aria-label": name }, text),
+    element("progress", { max: limit.calls, value: used, "aria-label": name }),
     element("p", { class: "note" }, text + more));
 }
 

@@ -37,7 +37,7 @@ await onPage({ refused: [401, 429] }, async (page, context) => {
   const traced = await send("unlimited-demo-key");
   assert.equal(traced.status, 200);
   await picture(page, "operation");
-  const shown = JSON.parse(await answer.locator(".response-col_description .highlight-code").first().textContent());
+  const shown = JSON.parse(await answer.locator(".response-col_description .highlight-code code").first().textContent());
   assert.deepEqual(shown.Results.output1.value.Values, [COUNTS]);
   assert.equal(await operation.locator(".request-url").textContent().then((text) => text.includes(gateway + EXECUTE)), true);
   assert.match(traced.text, /content-type: application\/json/);

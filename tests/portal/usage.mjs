@@ -5,7 +5,7 @@ import { assertNotKept, gateway, onPage, picture, portal } from "./browser.mjs";
 
 const EXECUTE = "/azureml-demo/workspaces/0123456789abcdef0123456789abcdef/services/fedcba9876543210fedcba9876543210/execute?api-version=2.0";
 
-await onPage({ refused: [401] }, async (page, context) => {
+await onPage({ height: 470, refused: [401] }, async (page, context) => {
   await page.goto(portal);
   await page.getByRole("link", { name: "My usage" }).click();
   await page.getByRole("heading", { name: "My usage" }).waitFor();
