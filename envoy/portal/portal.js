@@ -68,13 +68,14 @@ function entry(catalogue) {
 
 // What the address names.
 function turn(catalogue) {
-  const [name, operation] = decodeURIComponent(location.hash.slice(1)).split("/");
+  const [name, operation] = location.hash.slice(1).split("/");
   const api = catalogue.apis.find((api) => api.name === name);
   tell(name && !api ? `There is no API named ${name} here.` : undefined);
   at("entry").hidden = Boolean(api);
   at("api").hidden = !api;
   document.title = `${api ? `${api.displayName} - ` : ""}Developer portal`;
-  // What was tried at another API is gone.
+  // What was tried at another API is gone, and what had the focus is out of sight.
+  at("content").focus({ preventScroll: true });
   const place = element("div");
   at("console").replaceChildren(place);
   if (!api) return;

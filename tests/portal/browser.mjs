@@ -38,8 +38,15 @@ export async function onPage({ width = 1280, height = 900, dark = false, refused
   }
 }
 
-export async function picture(page, name) {
-  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+// A picture of the window, or of the page from the first of two elements to the last.
+export async function picture(page, name, between) {
+  const path = join(PICTURES, `${name}.png`);
+  if (!between) return page.screenshot({ path });
+  const [first, last] = await Promise.all(between.map((element) => element.boundingBox()));
+  const scrolled = await page.evaluate(() => scrollY);
+  const margin = 20;
+  const clip = { x: first.x - margin, y: first.y + scrolled - margin, width: first.width + 2 * margin, height: last.y + last.height - first.y + 2 * margin };
+  await page.screenshot({ path, clip, fullPage: true });
 }
 
 // Nothing is wider than the window, so that nobody has to scroll sideways.

@@ -16,7 +16,6 @@ await onPage({ width: 390, height: 844, dark: true }, async (page) => {
   await page.goto(portal);
   await page.getByRole("heading", { name: "AzureML Demo API" }).waitFor();
   await assertFits(page);
-  await picture(page, "phone-apis");
 
   await tabTo(page, page.getByLabel("Subscription key"));
   await page.keyboard.type("unlimited-demo-key");
@@ -26,14 +25,13 @@ await onPage({ width: 390, height: 844, dark: true }, async (page) => {
   const execute = operation.getByRole("button", { name: "Execute", exact: true });
   await execute.waitFor();
   await assertFits(page);
-  await picture(page, "phone-operation");
   await tabTo(page, execute);
   await page.keyboard.press("Enter");
   const answer = operation.locator(".live-responses-table");
   await answer.locator(".response-col_status", { hasText: "200" }).first().waitFor();
   await assertFits(page);
-  await answer.scrollIntoViewIfNeeded();
-  await picture(page, "phone-answer");
+  await answer.locator(".response-col_status", { hasText: "200" }).first().evaluate((status) => status.scrollIntoView());
+  await picture(page, "phone");
 
   await page.goto(`${portal}usage`);
   await tabTo(page, page.getByLabel("Subscription key"));
@@ -41,5 +39,4 @@ await onPage({ width: 390, height: 844, dark: true }, async (page) => {
   await page.keyboard.press("Enter");
   await page.getByText("of 5 calls used").waitFor();
   await assertFits(page);
-  await picture(page, "phone-usage");
 });

@@ -36,7 +36,6 @@ await onPage({ refused: [401, 429] }, async (page, context) => {
 
   const traced = await send("unlimited-demo-key");
   assert.equal(traced.status, 200);
-  await picture(page, "operation");
   const shown = JSON.parse(await answer.locator(".response-col_description .highlight-code code").first().textContent());
   assert.deepEqual(shown.Results.output1.value.Values, [COUNTS]);
   assert.equal(await operation.locator(".request-url").textContent().then((text) => text.includes(gateway + EXECUTE)), true);
@@ -59,9 +58,8 @@ await onPage({ refused: [401, 429] }, async (page, context) => {
   assert.deepEqual(JSON.parse(python.slice(4)).Results.output1.value.Values, [COUNTS]);
   assert.match(await copy("C#"), /new HttpRequestMessage\(new HttpMethod\("POST"\), "http.*Environment\.GetEnvironmentVariable\("SUBSCRIPTION_KEY"\)/s);
 
-  await operation.locator(".responses-wrapper").scrollIntoViewIfNeeded();
-  await operation.locator(".told").first().evaluate((told) => told.scrollIntoView());
-  await picture(page, "answer");
+  await copy("curl");
+  await picture(page, "answer", [operation.locator(".told").first(), answer]);
 
   const wrong = await send("wrong");
   assert.equal(wrong.status, 401);
