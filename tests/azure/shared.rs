@@ -32,7 +32,12 @@ fn remove(value: &mut Value, pointer: &str) -> Value {
 }
 
 fn assert_same(what: &str, envoy: &Value, azure: &Value) {
-    let [envoy, azure] = [envoy, azure].map(|value| serde_json::to_string_pretty(value).unwrap());
+    let [envoy, azure] = [envoy, azure].map(|value| {
+        let mut value = value.clone();
+        // Envoy writes maps in any order.
+        value.sort_all_objects();
+        serde_json::to_string_pretty(&value).unwrap()
+    });
     let differences: Vec<_> =
         envoy.lines().zip(azure.lines()).filter(|(one, other)| one != other).take(5).collect();
     assert!(envoy == azure, "{what}: envoy.yaml and azure.yaml differ, first in {differences:#?}");
