@@ -100,10 +100,11 @@ dist/portal/installed: $(PORTAL_OWN) envoy/portal/node_modules/installed
 
 .PHONY: browser
 browser: tests/portal/node_modules/installed ## Gets what drives Chromium, and Debian's Chromium if it is missing
-	@command -v "$(CHROMIUM)" > /dev/null || { \
+	@command -v "$(CHROMIUM)" > /dev/null || test "$(CHROMIUM)" != chromium || { \
 		as_root=; test "$$(id -u)" = 0 || as_root="sudo --non-interactive"; \
 		install="$$as_root apt-get --quiet=2 install --no-install-recommends chromium"; \
-		$$install || { $$as_root apt-get --quiet=2 update && $$install; }; } > /dev/null || { \
+		$$install || { $$as_root apt-get --quiet=2 update && $$install; }; } > /dev/null || true
+	@command -v "$(CHROMIUM)" > /dev/null || { \
 		echo "No Chromium. On Debian: apt-get install chromium, as root; else install it and name it: make test CHROMIUM=/path/to/chromium" >&2; exit 1; }
 
 # Each is installed again when the file that pins it has changed.

@@ -28,7 +28,7 @@ export function show(place, api, operation, key) {
       if (!request.loadSpec && own && key()) request.headers[keyHeader] = carried(keyHeader, key());
       return request;
     },
-    plugins: [programs(keyHeader), answers, withoutOwnKeys],
+    plugins: [programs(keyHeader), answers, plainText, withoutOwnKeys],
     onComplete: () => {
       if (operation) system.layoutActions.show(["operations", "default", operation], true);
     },
@@ -76,6 +76,12 @@ const answers = (system) => {
       },
     },
   };
+};
+
+// Descriptions are text: as Markdown, which may hold HTML, they would be the one way for markup into the page.
+const plainText = (system) => {
+  const text = ({ source, className = "" }) => (source ? system.React.createElement("p", { className: `text ${className}` }, source) : null);
+  return { wrapComponents: { Markdown: () => text } };
 };
 
 // The page's own field has the key: a second place to put it would only keep it longer.

@@ -29,6 +29,10 @@ struct Portal {
 
 impl Portal {
     fn at(path: &'static str) -> Self {
+        Self::with(path, |_| {})
+    }
+
+    fn with(path: &'static str, change: impl FnOnce(&mut Value)) -> Self {
         let key = "backend-key";
         let emulator = Emulator::start(Settings::demo(key)).unwrap();
         let text = fs::read_to_string(root().join("envoy/policy.json")).unwrap();
@@ -38,6 +42,7 @@ impl Portal {
         let subscriptions = policy["subscriptions"].as_array_mut().unwrap();
         let unlimited = subscriptions.iter_mut().find(|one| one["name"] == "unlimited-demo");
         unlimited.unwrap()["allowTracing"] = json!(true);
+        change(&mut policy);
         let ecds = render(Path::new(env!("CARGO_BIN_EXE_gatewayctl")), &policy.to_string());
         let env = vec![("AZUREML_DEMO_KEY".into(), key.into())];
         let options = Options { env, ..Options::new(ecds.unwrap()) };
@@ -134,6 +139,28 @@ fn usage_follows_the_calls_while_they_are_made() {
 #[test]
 fn pages_fit_a_phone_and_need_no_mouse_wherever_the_portal_is() {
     Portal::at("developers/here").play("phone.mjs");
+}
+
+#[test]
+fn text_of_a_policy_runs_nothing_and_a_bearer_key_is_sent_as_one() {
+    let portal = Portal::with("portal", |policy| {
+        let text = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>\
+                    [a](javascript:document.title='run') **bold**";
+        policy["apis"][0]["subscriptionKeyParameterNames"] = json!({ "header": "Authorization" });
+        for (place, member) in [
+            ("/apis/0", "displayName"),
+            ("/apis/0", "description"),
+            ("/apis/0/operations/0", "displayName"),
+            ("/apis/0/operations/0", "description"),
+            ("/apis/0/operations/0/templateParameters/0", "description"),
+            ("/products/0", "displayName"),
+            ("/products/0", "description"),
+            ("/subscriptions/0", "displayName"),
+        ] {
+            policy.pointer_mut(place).unwrap()[member] = json!(text);
+        }
+    });
+    portal.play("hostile.mjs");
 }
 
 #[test]
