@@ -14,10 +14,12 @@ POLICY ?= envoy/policy.json
 # Azurite beside the gateway: make run STORAGE=1
 STORAGE ?=
 NPM ?= npm
+# Another browser for the portal's test: make test CHROMIUM=/path/to/chromium
+CHROMIUM ?= $(or $(shell command -v chromium),chromium)
 WASM := dist/azureml-gateway.wasm
 WASM_TARGET := wasm32-wasip1
 
-export ENVOY PROMETHEUS STORAGE
+export ENVOY PROMETHEUS STORAGE CHROMIUM
 
 .DEFAULT_GOAL := help
 
@@ -26,7 +28,7 @@ help: ## Lists these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: target ## Builds dist/azureml-gateway.wasm, its SHA-256, and dist/gatewayctl
+build: target portal ## Builds dist/azureml-gateway.wasm, its SHA-256, dist/gatewayctl and dist/portal
 	$(CARGO) build --release --lib --target $(WASM_TARGET) --locked
 	$(CARGO) build --bin gatewayctl --locked
 	@mkdir -p dist
@@ -41,8 +43,13 @@ run: build envoy $(if $(filter 1,$(STORAGE)),guide) ## Runs the gateway and the 
 	@exec target/debug/run $(POLICY)
 
 .PHONY: test
-test: lint build envoy guide sdks openapi-tools prometheus ## Runs every check and test, natively and through a real Envoy
+test: lint build envoy guide sdks openapi-tools prometheus browser ## Runs every check and test, natively and through a real Envoy
 	$(CARGO) test --workspace --locked
+
+# The pages in a real browser. Its pictures become those of the documents.
+.PHONY: pictures
+pictures: build envoy browser ## Makes the portal's pictures in the documents anew, from real calls
+	PICTURES=$(CURDIR)/envoy/portal/pictures $(CARGO) test --locked --test portal
 
 .PHONY: test-envoys
 test-envoys: build $(OLDER_ENVOYS:%=test-envoy-%) ## Runs what goes through Envoy on every supported Envoy
@@ -80,6 +87,26 @@ sdks: $(VENV)/sdks/installed $(SDKS)/node_modules/installed ## Gets the client l
 .PHONY: openapi-tools
 openapi-tools: $(VENV)/openapi/installed tests/publish/node_modules/installed ## Gets the validators of OpenAPI documents, and a tester that calls by them
 
+# The portal's files as Envoy serves them: own ones, and the console's. Install scripts, one of which would report the
+# installation to its author, are not run.
+PORTAL_OWN := $(wildcard $(addprefix envoy/portal/*.,html js css svg))
+SWAGGER_UI := envoy/portal/node_modules/swagger-ui-dist
+.PHONY: portal
+portal: dist/portal/installed ## Gathers the developer portal's files in dist/portal
+dist/portal/installed: $(PORTAL_OWN) envoy/portal/node_modules/installed
+	@mkdir -p $(@D)
+	@install -m 644 $(PORTAL_OWN) $(SWAGGER_UI)/swagger-ui.css $(SWAGGER_UI)/swagger-ui-bundle.js $(@D)
+	@touch $@
+
+.PHONY: browser
+browser: tests/portal/node_modules/installed ## Gets what drives Chromium, and Debian's Chromium if it is missing
+	@command -v "$(CHROMIUM)" > /dev/null || test "$(CHROMIUM)" != chromium || { \
+		as_root=; test "$$(id -u)" = 0 || as_root="sudo --non-interactive"; \
+		install="$$as_root apt-get --quiet=2 install --no-install-recommends chromium"; \
+		$$install || { $$as_root apt-get --quiet=2 update && $$install; }; } > /dev/null || true
+	@command -v "$(CHROMIUM)" > /dev/null || { \
+		echo "No Chromium. On Debian: apt-get install chromium, as root; else install it and name it: make test CHROMIUM=/path/to/chromium" >&2; exit 1; }
+
 # Each is installed again when the file that pins it has changed.
 $(VENV)/guide/installed: tests/guide/requirements.txt
 $(VENV)/sdks/installed: $(SDKS)/requirements.txt
@@ -110,4 +137,4 @@ target:
 
 .PHONY: clean
 clean: ## Removes everything that was built or fetched
-	rm -rf target dist .venv tests/*/node_modules $(SDKS)/node_modules
+	rm -rf target dist .venv envoy/portal/node_modules tests/*/node_modules $(SDKS)/node_modules

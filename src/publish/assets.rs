@@ -2,12 +2,15 @@
 //! none of them.
 
 /// The files, as routes and folder call them.
-pub const ASSETS: [&str; 8] = [
+pub const ASSETS: [&str; 11] = [
     INDEX,
     USAGE,
+    "console.js",
     "favicon.svg",
+    "page.js",
     "portal.css",
     "portal.js",
+    "snippets.js",
     "swagger-ui-bundle.js",
     "swagger-ui.css",
     "usage.js",

@@ -214,6 +214,7 @@ fn prepare(folder: &Path, options: &Options, ports: Ports) -> Result<String, Str
             fs::write(folder.join(path), text)?;
         }
         symlink(&options.wasm, folder.join(layout::WASM))?;
+        symlink(options.root.join(layout::PORTAL), folder.join(layout::PORTAL))?;
         certificate::ensure(&folder.join(layout::TLS))?;
         fs::read_to_string(folder.join(layout::TLS).join("server.crt"))
     };

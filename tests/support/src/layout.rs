@@ -13,6 +13,9 @@ pub const WASM: &str = "dist/azureml-gateway.wasm";
 /// The folder of the listener's certificate.
 pub const TLS: &str = "dist/tls";
 
+/// The portal's files.
+pub const PORTAL: &str = "dist/portal";
+
 /// What the gateway listens on, on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {

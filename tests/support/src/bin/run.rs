@@ -73,6 +73,8 @@ struct Settings {
     /// The keys of emulated services that the environment does not have.
     keys: Vec<(String, String)>,
     calls: Vec<example::Call>,
+    /// Below which path the policy publishes a portal.
+    portal: Option<String>,
     /// Where Azurite listens, if it is asked for.
     storage_port: Option<u16>,
     envoy: PathBuf,
@@ -104,6 +106,7 @@ impl Settings {
         Ok(Self {
             keys: missing.map(|name| (name, random_key())).collect(),
             calls: example::calls(&read),
+            portal: read["portal"]["path"].as_str().map(str::to_owned),
             policy,
             ports,
             emulator_port,
@@ -122,6 +125,9 @@ impl Settings {
         }
         if !Path::new(layout::WASM).exists() {
             return Err(format!("{} is missing: `make build` makes it", layout::WASM));
+        }
+        if !Path::new(layout::PORTAL).exists() {
+            return Err(format!("{} is missing: `make portal` makes it", layout::PORTAL));
         }
         let yaml = read("envoy/envoy.yaml")?;
         write("dist/envoy.yaml", &self.ports.apply(&yaml)?)?;
@@ -182,6 +188,9 @@ impl Settings {
         println!(
             "\nThe gateway listens on http://127.0.0.1:{http} and https://localhost:{tls} (--cacert dist/tls/server.crt)."
         );
+        if let Some(path) = &self.portal {
+            println!("The developer portal: http://127.0.0.1:{http}/{path}/");
+        }
         println!(
             "Envoy's admin page: http://127.0.0.1:{}; logs: dist/envoy.log, dist/emulator.log.",
             self.ports.admin
