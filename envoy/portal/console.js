@@ -58,7 +58,7 @@ function call(request, keyHeader) {
   };
 }
 
-// Above Swagger UI's answer: where the call went, and when to come again.
+// Above Swagger UI's answer, read out as it comes: the status, where the call went, and when to come again.
 const answers = (system) => {
   const make = system.React.createElement;
   const line = (name, ...value) => make("p", { key: name, className: "told" }, make("strong", null, `${name}: `), ...value);
@@ -66,13 +66,13 @@ const answers = (system) => {
     wrapComponents: {
       liveResponse: (Original) => (props) => {
         const headers = props.response.get("headers")?.toJS?.() ?? props.response.get("headers") ?? {};
-        const lines = [];
+        const lines = [line("Status", String(props.response.get("status")))];
         const backend = headers["x-gateway-backend-url"];
         if (backend) lines.push(line("Backend URL", make("code", null, backend)));
         const seconds = Number(headers["retry-after"]);
         if (seconds > 0) lines.push(line("Try again in", wait(seconds)));
         if (headers["x-gateway-refusal"]) lines.push(line("Refused by the gateway", headers["x-gateway-refusal"]));
-        return make("div", { role: "status" }, ...lines, make(Original, props));
+        return make("div", null, make("div", { role: "status" }, ...lines), make(Original, props));
       },
     },
   };

@@ -31,7 +31,9 @@ await onPage({ refused: [401, 429] }, async (page, context) => {
     await operation.getByRole("button", { name: "Execute", exact: true }).click();
     const status = (await replied).status();
     await answer.locator(".response-col_status", { hasText: String(status) }).first().waitFor();
-    return { status, text: await answer.textContent(), told: await operation.locator(".told").allTextContents() };
+    const [first, ...told] = await operation.getByRole("status").locator(".told").allTextContents();
+    assert.equal(first, `Status: ${status}`);
+    return { status, text: await answer.textContent(), told };
   };
 
   const traced = await send("unlimited-demo-key");
