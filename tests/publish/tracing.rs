@@ -52,3 +52,37 @@ fn only_a_subscription_with_tracing_is_told_where_its_call_went() {
     let other = "/workspaces/a/services/b/execute?api-version=2.0";
     assert_eq!(told(other, &key("traced-key")), none);
 }
+
+#[test]
+fn a_trace_tells_no_key_and_nothing_to_a_subscription_that_was_not_accepted() {
+    let backend = RawBackend::start(|_| {
+        Answer::Now(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec())
+    });
+    let url = format!("http://127.0.0.1:{}", backend.as_ref().unwrap().port());
+    let subscription = |name: &str, state: &str| {
+        let (key, scope) = (format!("{name}-key"), "/apis");
+        json!({ "name": name, "scope": scope, "state": state, "allowTracing": true,
+                "primaryKey": { "value": key } })
+    };
+    let demo = Demo::start(|policy| {
+        let api = &mut policy["apis"][0];
+        api["serviceUrl"] = json!(url);
+        api["backends"] = json!([{ "match": {}, "credentials": "none" }]);
+        api["operations"] = json!([
+            { "name": "tried", "method": "GET", "urlTemplate": "/tried", "mode": "shadow" },
+            { "name": "code", "method": "GET", "urlTemplate": "/code/{n}",
+              "rewriteUri": "/code?code=BACKENDS-CODE&n={n}" },
+        ]);
+        policy["subscriptions"] =
+            json!([subscription("good", "active"), subscription("late", "suspended")]);
+    });
+    let told = |target: &str, key: &str| {
+        let headers = format!("Ocp-Apim-Subscription-Key: {key}\r\n");
+        let reply = demo.request("GET", &format!("/azureml-demo{target}"), &headers, "");
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.header("x-gateway-backend-url")
+    };
+    assert_eq!(told("/tried", "good-key"), Some(format!("{url}/tried")));
+    assert_eq!(told("/tried", "late-key"), None);
+    assert_eq!(told("/code/1?x=2", "good-key"), Some(format!("{url}/code?code=***&n=1&x=2")));
+}
