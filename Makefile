@@ -46,10 +46,9 @@ run: build envoy $(if $(filter 1,$(STORAGE)),guide) ## Runs the gateway and the 
 test: lint build envoy guide sdks openapi-tools prometheus browser ## Runs every check and test, natively and through a real Envoy
 	$(CARGO) test --workspace --locked
 
-# The pages in a real browser. Its pictures become those of the documents.
 .PHONY: pictures
 pictures: build envoy browser ## Makes the portal's pictures in the documents anew, from real calls
-	PICTURES=$(CURDIR)/envoy/portal/pictures $(CARGO) test --locked --test portal
+	PICTURES=$(CURDIR)/envoy/portal/pictures $(CARGO) test --locked --test portal pictures
 
 .PHONY: test-envoys
 test-envoys: build $(OLDER_ENVOYS:%=test-envoy-%) ## Runs what goes through Envoy on every supported Envoy
@@ -87,27 +86,25 @@ sdks: $(VENV)/sdks/installed $(SDKS)/node_modules/installed ## Gets the client l
 .PHONY: openapi-tools
 openapi-tools: $(VENV)/openapi/installed tests/publish/node_modules/installed ## Gets the validators of OpenAPI documents, and a tester that calls by them
 
-# The portal's files as Envoy serves them: own ones, and the console's. Install scripts, one of which would report the
-# installation to its author, are not run.
+# Own files as they are, the console's compressed: Envoy sends files as it finds them.
 PORTAL_OWN := $(wildcard $(addprefix envoy/portal/*.,html js css svg))
 SWAGGER_UI := envoy/portal/node_modules/swagger-ui-dist
 .PHONY: portal
 portal: dist/portal/installed ## Gathers the developer portal's files in dist/portal
 dist/portal/installed: $(PORTAL_OWN) envoy/portal/node_modules/installed
-	@mkdir -p $(@D)
-	@install -m 644 $(PORTAL_OWN) $(SWAGGER_UI)/swagger-ui.css $(SWAGGER_UI)/swagger-ui-bundle.js $(@D)
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@install -m 644 $(PORTAL_OWN) $(@D)
+	@install -m 644 $(SWAGGER_UI)/LICENSE $(@D)/swagger-ui.LICENSE
+	@install -m 644 $(SWAGGER_UI)/NOTICE $(@D)/swagger-ui.NOTICE
+	@$(PYTHON) -c "import gzip; [open(f'$(@D)/{n}.gz', 'wb').write(gzip.compress(open(f'$(SWAGGER_UI)/{n}', 'rb').read(), 9, mtime=0)) for n in ('swagger-ui.css', 'swagger-ui-bundle.js')]"
 	@touch $@
 
 .PHONY: browser
 browser: tests/portal/node_modules/installed ## Gets what drives Chromium, and Debian's Chromium if it is missing
-	@command -v "$(CHROMIUM)" > /dev/null || test "$(CHROMIUM)" != chromium || { \
-		as_root=; test "$$(id -u)" = 0 || as_root="sudo --non-interactive"; \
-		install="$$as_root apt-get --quiet=2 install --no-install-recommends chromium"; \
-		$$install || { $$as_root apt-get --quiet=2 update && $$install; }; } > /dev/null || true
-	@command -v "$(CHROMIUM)" > /dev/null || { \
-		echo "No Chromium. On Debian: apt-get install chromium, as root; else install it and name it: make test CHROMIUM=/path/to/chromium" >&2; exit 1; }
+	@command -v "$(CHROMIUM)" > /dev/null || sh tests/portal/install_chromium.sh
 
-# Each is installed again when the file that pins it has changed.
+# Each is installed again when the file that pins it has changed. Install scripts are not run: one would report the
+# installation to its author.
 $(VENV)/guide/installed: tests/guide/requirements.txt
 $(VENV)/sdks/installed: $(SDKS)/requirements.txt
 $(VENV)/openapi/installed: tests/publish/requirements.txt

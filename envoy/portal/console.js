@@ -1,91 +1,104 @@
-// The API console: Swagger UI, told where the key is, and to say what else an answer tells.
+// Swagger UI for one API: the subscription key comes from the page's field, and an answer is shown
+// the way API Management's portal does, with the call as code.
 
-import { carried, wait } from "./page.js";
-import * as snippets from "./snippets.js";
+import { answerOf } from "./answer.js";
+import { ask } from "./page.js";
 
-const LANGUAGES = {
-  curl: { title: "curl", syntax: "bash", write: snippets.curl },
-  python: { title: "Python", syntax: "python", write: snippets.python },
-  csharp: { title: "C#", syntax: "csharp", write: snippets.csharp },
-};
+/** The schemes of the subscription key, which the page's own field stands for. */
+const KEY_SCHEMES = ["subscriptionKeyHeader", "subscriptionKeyQuery"];
 
-// Shows an API of the catalogue in `place`; `key()` is the key of the moment, `operation` opens one.
-export function show(place, api, operation, key) {
-  const keyHeader = api.subscriptionKeyParameterNames.header;
-  const system = SwaggerUIBundle({
-    domNode: place,
-    url: new URL(api.openapi, document.baseURI).href,
-    // Nothing is sent elsewhere, or kept.
-    validatorUrl: null,
-    persistAuthorization: false,
-    tryItOutEnabled: true,
-    displayRequestDuration: true,
-    defaultModelsExpandDepth: -1,
-    requestSnippetsEnabled: true,
-    requestSnippets: { generators: LANGUAGES, languages: Object.keys(LANGUAGES), defaultExpanded: true },
-    requestInterceptor: (request) => {
-      const own = new URL(request.url, document.baseURI).origin === location.origin;
-      if (!request.loadSpec && own && key()) request.headers[keyHeader] = carried(keyHeader, key());
-      return request;
-    },
-    plugins: [programs(keyHeader), answers, plainText, withoutOwnKeys],
-    onComplete: () => {
-      if (operation) system.layoutActions.show(["operations", "default", operation], true);
-    },
+/** Resolves when the operations are shown. `key` gives the key at the time of a call. */
+export async function openConsole(place, api, key) {
+  place.replaceChildren();
+  // Drawn anew with each thing that is typed; it stays when the console is made for another API.
+  observed.get(place) ?? observed.set(place, new MutationObserver(() => name(place)));
+  observed.get(place).observe(place, { childList: true, subtree: true });
+  const document = await ask(api.openapi);
+  const own = withoutKeySchemes(document);
+  const header = api.subscriptionKeyParameterNames.header;
+  const ui = await new Promise((resolve) => {
+    const made = window.SwaggerUIBundle({
+      spec: document,
+      domNode: place,
+      plugins: [plugin(header, own)],
+      // Only what this portal serves is asked for: no validator's badge.
+      validatorUrl: null,
+      deepLinking: false,
+      // Credentials that are typed in end with the page.
+      persistAuthorization: false,
+      withCredentials: false,
+      tryItOutEnabled: true,
+      // Its colours are too faint to read.
+      syntaxHighlight: false,
+      docExpansion: "list",
+      defaultModelsExpandDepth: -1,
+      requestInterceptor: (request) => withKey(request, header, key()),
+      onComplete: () => resolve(made),
+    });
   });
-  return system;
+  return { open: (operation) => open(ui, place, document, operation) };
 }
 
-// The call as curl, Python and C#.
-function programs(keyHeader) {
-  const written = Object.entries(LANGUAGES).map(([name, { write }]) => [
-    `requestSnippetGenerator_${name}`,
-    (request) => write(call(request, keyHeader)),
-  ]);
-  return () => ({ fn: Object.fromEntries(written) });
+const observed = new WeakMap();
+
+/** Says what Swagger UI's fields are, which it tells the eye alone. */
+function name(place) {
+  const fields = place.querySelectorAll(":is(input, select, textarea):not([aria-label], [id])");
+  for (const field of fields) {
+    const parameter = field.closest("tr[data-param-name]")?.dataset.paramName;
+    const status = field.closest("tr[data-code]")?.dataset.code;
+    const kind = field.matches("textarea") ? "Request body" : field.matches(".examples-select-element") ? "Example" : "Media type";
+    const label = parameter ?? (status ? `${kind} of ${status}` : kind);
+    field.setAttribute("aria-label", label);
+  }
 }
 
-// Swagger UI's record of a request as snippets.js takes it.
-function call(request, keyHeader) {
-  const body = request.get("body");
-  const text = typeof body?.toJS === "function" ? JSON.stringify(body.toJS()) : body;
-  return {
-    method: request.get("method"),
-    url: new URL(request.get("url"), document.baseURI).href,
-    headers: Object.entries(request.get("headers")?.toJS() ?? {}),
-    body: typeof text === "string" && text !== "" ? text : undefined,
-    keyHeader,
-  };
+/** Takes the key's schemes out of a document; says whether others are left. */
+function withoutKeySchemes(document) {
+  const schemes = document.components?.securitySchemes ?? {};
+  for (const name of KEY_SCHEMES) {
+    delete schemes[name];
+    for (const way of document.security ?? []) delete way[name];
+  }
+  return Object.keys(schemes).length > 0;
 }
 
-// Above Swagger UI's answer, read out as it comes: the status, where the call went, and when to come again.
-const answers = (system) => {
-  const make = system.React.createElement;
-  const line = (name, ...value) => make("p", { key: name, className: "told" }, make("strong", null, `${name}: `), ...value);
+function withKey(request, header, key) {
+  // To the gateway alone, whatever a document would name as a server.
+  if (key !== "" && new URL(request.url, location.href).origin === location.origin) {
+    request.headers[header] = header.toLowerCase() === "authorization" ? `Bearer ${key}` : key;
+  }
+  return request;
+}
+
+/** Leaves out what the page has itself, and shows answers its own way. */
+function plugin(keyHeader, hasSchemes) {
+  const nothing = () => () => null;
+  const ways = hasSchemes ? {} : { authorizeBtn: nothing, authorizeOperationBtn: nothing };
   return {
     wrapComponents: {
-      liveResponse: (Original) => (props) => {
-        const headers = props.response.get("headers")?.toJS?.() ?? props.response.get("headers") ?? {};
-        const lines = [line("Status", String(props.response.get("status")))];
-        const backend = headers["x-gateway-backend-url"];
-        if (backend) lines.push(line("Backend URL", make("code", null, backend)));
-        const seconds = Number(headers["retry-after"]);
-        if (seconds > 0) lines.push(line("Try again in", wait(seconds)));
-        if (headers["x-gateway-refusal"]) lines.push(line("Refused by the gateway", headers["x-gateway-refusal"]));
-        return make("div", null, make("div", { role: "status" }, ...lines), make(Original, props));
-      },
+      ...ways,
+      info: nothing,
+      ServersContainer: nothing,
+      // Descriptions are text: as Markdown they could hold HTML.
+      Markdown: (_, { React }) => ({ source }) => (source ? React.createElement("p", null, source) : null),
+      liveResponse: (_, system) => answerOf(system, keyHeader),
     },
   };
-};
+}
 
-// Descriptions are text: as Markdown, which may hold HTML, they would be the one way for markup into the page.
-const plainText = (system) => {
-  const text = ({ source, className = "" }) => (source ? system.React.createElement("p", { className: `text ${className}` }, source) : null);
-  return { wrapComponents: { Markdown: () => text } };
-};
-
-// The page's own field has the key: a second place to put it would only keep it longer.
-const withoutOwnKeys = () => {
-  const nothing = () => () => null;
-  return { wrapComponents: { authorizeBtn: nothing, authorizeOperationBtn: nothing } };
-};
+/** Opens an operation and goes there. An operation of the policy may be a part of OpenAPI's. */
+async function open(ui, place, document, name) {
+  const has = (operation) =>
+    operation.operationId === name ||
+    (operation["x-gateway-operations"] ?? []).some((part) => part.name === name);
+  const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
+  const id = operations.find((operation) => operation?.operationId && has(operation))?.operationId;
+  if (id === undefined) return;
+  ui.getSystem().layoutActions.show(["operations", "default", id], true);
+  // Swagger UI draws when the browser is next free.
+  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  const block = place.querySelector(`#operations-default-${CSS.escape(id)}`);
+  block?.scrollIntoView();
+  block?.querySelector("button")?.focus();
+}

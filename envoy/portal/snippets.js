@@ -1,73 +1,97 @@
-// A call as a program to copy. The key is never part of it: it comes from the variable SUBSCRIPTION_KEY.
-//
-// A call is { method, url, headers: [[name, value]], body?, keyHeader }.
+// A call as curl, Python and C#. Each quotes whatever the caller typed, so that it stays data.
 
 const VARIABLE = "SUBSCRIPTION_KEY";
 
-export function curl(call) {
-  const quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
-  const lines = [`curl -X ${quote(call.method)} ${quote(call.url)}`];
-  for (const [name, value] of call.headers) {
-    lines.push(isKey(call, name) ? `-H ${quote(`${name}: ${prefix(name)}`)}"$${VARIABLE}"` : `-H ${quote(`${name}: ${value}`)}`);
-  }
-  if (call.body !== undefined) lines.push(`--data-raw ${quote(call.body)}`);
+/** What the browser adds by itself, or what only Swagger UI says. */
+const UNSAID = ["accept"];
+
+export const SNIPPETS = [
+  { title: "curl", note: `Put your key into the variable first: export ${VARIABLE}=...`, write: curl },
+  { title: "Python", note: `Reads your key from the variable ${VARIABLE}. Needs nothing but Python.`, write: python },
+  { title: "C#", note: `Reads your key from the variable ${VARIABLE}. A whole Program.cs.`, write: csharp },
+];
+
+function parts({ url, method, headers = {}, body }, keyHeader) {
+  const isKey = (name) => name.toLowerCase() === keyHeader.toLowerCase();
+  const entries = Object.entries(headers);
+  const bearer = keyHeader.toLowerCase() === "authorization" ? "Bearer " : "";
+  const others = entries.filter(([name]) => !isKey(name) && !UNSAID.includes(name.toLowerCase()));
+  return {
+    url,
+    method: method.toUpperCase(),
+    others: others.map(([name, value]) => [name, String(value)]),
+    key: entries.some(([name]) => isKey(name)) ? { name: keyHeader, bearer } : null,
+    body: typeof body === "string" && body !== "" ? body : null,
+  };
+}
+
+/** In single quotes a shell reads nothing but the closing quote. */
+const shell = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+
+function curl(request, keyHeader) {
+  const { url, method, others, key, body } = parts(request, keyHeader);
+  const lines = [`curl -i --globoff -X ${method} ${shell(url)}`];
+  if (key) lines.push(`-H ${shell(`${key.name}: ${key.bearer}`)}"$${VARIABLE}"`);
+  for (const [name, value] of others) lines.push(`-H ${shell(`${name}: ${value}`)}`);
+  if (body !== null) lines.push(`--data-binary ${shell(body)}`);
   return lines.join(" \\\n  ");
 }
 
-export function python(call) {
-  // JSON's escapes are Python's.
-  const quote = JSON.stringify;
-  const key = (name) => `${prefix(name) && `${quote(prefix(name))} + `}os.environ["${VARIABLE}"]`;
-  const headers = call.headers.map(([name, value]) => `        ${quote(name)}: ${isKey(call, name) ? key(name) : quote(value)},\n`);
-  const data = call.body === undefined ? "" : `    data=${quote(call.body)}.encode(),\n`;
-  return `import os
-import urllib.error
-import urllib.request
-
-request = urllib.request.Request(
-    ${quote(call.url)},
-    method=${quote(call.method)},
-    headers={
-${headers.join("")}    },
-${data})
-try:
-    with urllib.request.urlopen(request) as answer:
-        print(answer.status, answer.read().decode())
-except urllib.error.HTTPError as refusal:
-    print(refusal.code, refusal.headers, refusal.read().decode())
-`;
+/** JSON's strings are Python's too, once all that is not ASCII is escaped. */
+function literal(text) {
+  return JSON.stringify(text).replace(/[\u007f-\uffff]/g, (unit) =>
+    `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-export function csharp(call) {
-  // JSON's escapes are C#'s; some characters beyond ASCII would end a literal.
-  const quote = (text) => JSON.stringify(text).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-  const key = (name) => `${prefix(name) && `${quote(prefix(name))} + `}Environment.GetEnvironmentVariable("${VARIABLE}")`;
-  const isOfContent = (name) => name.toLowerCase() === "content-type";
-  const headers = call.headers
-    .filter(([name]) => !isOfContent(name))
-    .map(([name, value]) => `request.Headers.TryAddWithoutValidation(${quote(name)}, ${isKey(call, name) ? key(name) : quote(value)});\n`);
-  let content = "";
-  if (call.body !== undefined) {
-    const type = call.headers.find(([name]) => isOfContent(name));
-    content = `request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(${quote(call.body)}));\n`;
-    if (type) content += `request.Content.Headers.TryAddWithoutValidation("Content-Type", ${quote(type[1])});\n`;
+/** By code points: Python's \u of half a pair is no character. */
+function pythonLiteral(text) {
+  return JSON.stringify(text).replace(/[\u{7f}-\u{10ffff}]/gu, (point) =>
+    `\\U${point.codePointAt(0).toString(16).padStart(8, "0")}`);
+}
+
+function python(request, keyHeader) {
+  const { url, method, others, key, body } = parts(request, keyHeader);
+  const headers = others.map(([name, value]) => `    ${pythonLiteral(name)}: ${pythonLiteral(value)},`);
+  if (key) headers.unshift(`    ${pythonLiteral(key.name)}: ${key.bearer ? `"${key.bearer}" + ` : ""}os.environ["${VARIABLE}"],`);
+  return [
+    ...(key ? ["import os"] : []),
+    "import urllib.error",
+    "import urllib.request",
+    "",
+    `url = ${pythonLiteral(url)}`,
+    ...(headers.length > 0 ? ["headers = {", ...headers, "}"] : ["headers = {}"]),
+    body === null ? "body = None" : `body = ${pythonLiteral(body)}.encode()`,
+    "",
+    `request = urllib.request.Request(url, body, headers, method="${method}")`,
+    "try:",
+    "    answer = urllib.request.urlopen(request)",
+    "except urllib.error.HTTPError as error:",
+    "    answer = error",
+    "print(answer.status, answer.headers, answer.read().decode(), sep=\"\\n\")",
+  ].join("\n");
+}
+
+function csharp(request, keyHeader) {
+  const { url, method, others, key, body } = parts(request, keyHeader);
+  const isType = ([name]) => name.toLowerCase() === "content-type";
+  const type = others.find(isType)?.[1];
+  const lines = [
+    "using var client = new HttpClient();",
+    `using var request = new HttpRequestMessage(new HttpMethod("${method}"), ${literal(url)});`,
+  ];
+  if (key) lines.push(`request.Headers.TryAddWithoutValidation(${literal(key.name)}, ${key.bearer ? `"${key.bearer}" + ` : ""}Environment.GetEnvironmentVariable("${VARIABLE}"));`);
+  for (const [name, value] of others.filter((header) => !isType(header))) {
+    lines.push(`request.Headers.TryAddWithoutValidation(${literal(name)}, ${literal(value)});`);
   }
-  return `using System;
-using System.Net.Http;
-using System.Text;
-
-using var client = new HttpClient();
-using var request = new HttpRequestMessage(new HttpMethod(${quote(call.method)}), ${quote(call.url)});
-${headers.join("")}${content}using var answer = await client.SendAsync(request);
-Console.WriteLine($"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
-`;
-}
-
-function isKey(call, name) {
-  return name.toLowerCase() === call.keyHeader.toLowerCase();
-}
-
-// What stands before the key in its header.
-function prefix(name) {
-  return name.toLowerCase() === "authorization" ? "Bearer " : "";
+  if (body !== null) {
+    lines.push(`request.Content = new ByteArrayContent(System.Text.Encoding.UTF8.GetBytes(${literal(body)}));`);
+    if (type !== undefined) lines.push(`request.Content.Headers.TryAddWithoutValidation("Content-Type", ${literal(type)});`);
+  }
+  lines.push(
+    "using var answer = await client.SendAsync(request);",
+    "Console.WriteLine($\"{(int)answer.StatusCode} {answer.ReasonPhrase}\");",
+    "Console.WriteLine(answer.Headers);",
+    "Console.WriteLine(await answer.Content.ReadAsStringAsync());",
+  );
+  return lines.join("\n");
 }

@@ -1,63 +1,79 @@
-// A subscription's limits and what is left of them, asked again while the page is looked at.
+// The page of a caller's own usage: what is left of each limit, looked up while calls are made.
 
-import { element, message, rate, tell, wait } from "./page.js";
+import { ask, duration, element, limit, tell } from "./page.js";
 
-const INTERVAL = 2000;
-const at = (id) => document.getElementById(id);
-const field = at("key");
-let asked = 0;
+const INTERVAL = 1000;
 
-function bar(limit) {
-  const used = limit.calls - limit.remaining;
-  const text = `${used} of ${limit.calls} calls used`;
-  const more = limit.remaining < limit.calls ? `, more in ${wait(limit.renewsInSeconds)}` : "";
-  const kind = limit.kind === "quota" ? "quota" : "rate limit";
-  const name = `${limit.scope} ${limit.of}: ${kind}, ${rate(limit)}`;
-  return element("li", limit.remaining === 0 ? { class: "spent" } : {},
-    element("p", {}, name),
-    element("progress", { max: limit.calls, value: used, "aria-label": name }),
-    element("p", { class: "note" }, text + more));
+const byId = (id) => document.getElementById(id);
+// The key is here and nowhere else: no storage, no cookie, no URL.
+let key = "";
+let timer;
+/** Of the newest look-up: an older answer that comes late is for nobody. */
+let turn = 0;
+
+byId("show").addEventListener("click", start);
+byId("key").addEventListener("keydown", (event) => { if (event.key === "Enter") start(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden && key) look(); });
+
+function start() {
+  key = byId("key").value.trim();
+  byId("usage").hidden = true;
+  if (key) look();
+  else tell("Type a subscription key first.");
 }
 
-function draw(usage) {
-  const product = usage.product === null ? "no product" : `product ${usage.product}`;
-  at("whose").textContent = `${usage.displayName ?? usage.subscription}, ${product}`;
-  const none = element("li", {}, "No limit applies to this subscription.");
-  at("limits").replaceChildren(...(usage.limits.length > 0 ? usage.limits.map(bar) : [none]));
-  at("when").textContent = `As of ${new Date().toLocaleTimeString()}, asked again every ${INTERVAL / 1000} seconds.`;
-}
-
-// Nothing of an earlier key stays.
-function clear(problem) {
-  at("whose").textContent = "";
-  at("limits").replaceChildren();
-  at("when").textContent = "";
-  tell(problem);
-}
-
-async function ask() {
-  const key = field.value.trim();
-  if (!key) return;
-  // Of two answers under way the later question's counts.
-  const number = ++asked;
+async function look() {
+  clearTimeout(timer);
+  const mine = ++turn;
   try {
-    const answer = await fetch("usage", { headers: { accept: "application/json", "Ocp-Apim-Subscription-Key": key } });
-    const body = await answer.text();
-    if (number !== asked) return;
-    if (!answer.ok) return clear(`${answer.status}: ${message(body)}`);
+    const usage = await ask("usage", { "Ocp-Apim-Subscription-Key": key });
+    if (mine !== turn) return;
     tell();
-    draw(JSON.parse(body));
+    show(usage);
+    if (!document.hidden) timer = setTimeout(look, INTERVAL);
   } catch (error) {
-    if (number === asked) tell(`The gateway does not answer (${error.message}). What you see may be old.`);
+    if (mine !== turn) return;
+    // A key that is not taken will not be in a second either; a lost connection may come back.
+    const refused = /^4\d\d: /.test(error.message);
+    tell(refused ? error.message : `The gateway cannot be asked: ${error.message}. Trying again.`);
+    if (refused) byId("usage").hidden = true;
+    else timer = setTimeout(look, 5 * INTERVAL);
   }
 }
 
-field.addEventListener("input", () => {
-  asked++;
-  clear();
-});
-field.addEventListener("change", ask);
-setInterval(() => {
-  // Not while a key is typed: each part of it would be refused.
-  if (!document.hidden && at("limits").hasChildNodes()) ask();
-}, INTERVAL);
+function show({ subscription, displayName, product, limits }) {
+  byId("usage").hidden = false;
+  byId("subscription").textContent = displayName ?? subscription;
+  byId("product").textContent = product === null
+    ? `Subscription ${subscription}.`
+    : `Subscription ${subscription} of the product ${product}.`;
+  const list = byId("limits");
+  // Rows are kept and changed, so that a screen reader stays where it is.
+  if (list.childElementCount !== limits.length || limits.some(({ name }, n) => list.children[n].dataset.name !== name)) {
+    list.replaceChildren(...limits.map(row));
+  }
+  limits.forEach((of, n) => update(list.children[n], of));
+  if (limits.length === 0) list.replaceChildren(element("li", {}, "No limits: every call is served."));
+}
+
+function row({ name, kind, scope, of }) {
+  const title = kind === "quota" ? "Quota" : "Rate limit";
+  const label = element("h3", {}, `${title} of the ${scope} ${of}`);
+  label.id = `limit-${name}`;
+  const bar = element("meter", { min: 0 });
+  bar.setAttribute("aria-labelledby", label.id);
+  const made = element("li", {}, label, bar, element("p", { className: "left" }), element("p", { className: "renews" }));
+  made.dataset.name = name;
+  return made;
+}
+
+function update(row, { kind, calls, renewalPeriod, remaining, renewsInSeconds }) {
+  const bar = row.querySelector("meter");
+  Object.assign(bar, { max: calls, low: calls / 4, high: calls / 2, optimum: calls, value: remaining });
+  bar.textContent = `${remaining} of ${calls}`;
+  row.querySelector(".left").textContent = `${remaining} of ${calls} left`;
+  const when = remaining === calls
+    ? "nothing spent"
+    : `${kind === "quota" ? "renews" : "more"} in ${duration(renewsInSeconds)}`;
+  row.querySelector(".renews").textContent = `${limit({ calls, renewalPeriod }, kind)}; ${when}`;
+}

@@ -2,9 +2,10 @@
 //! none of them.
 
 /// The files, as routes and folder call them.
-pub const ASSETS: [&str; 11] = [
+pub const ASSETS: [&str; 12] = [
     INDEX,
     USAGE,
+    "answer.js",
     "console.js",
     "favicon.svg",
     "page.js",

@@ -129,10 +129,12 @@ fn insert(yaml: String, snippet: &str) -> String {
     let filters = filters.replace("\n    ", "\n").replacen("    ", "", 1);
     let yaml = replace_once(&yaml, GATEWAY, &format!("{filters}{GATEWAY}")).unwrap();
     let yaml = replace_once(&yaml, LAST, &format!("{routes}{LAST}")).unwrap();
-    match host.starts_with("              response_headers_to_remove: ") {
+    const REMOVED: &str = "response_headers_to_remove: [x-gateway-refusal, x-gateway-backend-url";
+    match host.trim().strip_prefix("response_headers_to_remove: [") {
         // The virtual host has that list.
-        true => replace_once(&yaml, "response_headers_to_remove: [x-gateway-refusal]", host.trim())
-            .unwrap(),
-        false => replace_once(&yaml, HOST, &format!("{HOST}{host}")).unwrap(),
+        Some(more) => {
+            replace_once(&yaml, &format!("{REMOVED}]"), &format!("{REMOVED}, {more}")).unwrap()
+        }
+        None => replace_once(&yaml, HOST, &format!("{HOST}{host}")).unwrap(),
     }
 }

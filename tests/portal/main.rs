@@ -1,192 +1,127 @@
-//! The portal's pages as a reader sees them: in Chromium, from a real Envoy, with real calls.
-//!
-//! `*.mjs` drive the browser, one flow each; `browser.mjs` also watches that no request leaves the origin and that the
-//! console logs no error. Their pictures go to the folder PICTURES, as `make pictures` does it, else to a temporary one.
+//! The developer portal in a real Chromium, served by a real Envoy with the demo policy in front of
+//! the emulator. Each test runs one scenario of `scenarios.mjs`, which `drive.mjs` holds to what is
+//! true of every one: no request leaves the origin, no error is logged, nothing is stored.
 
 // A test ends by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use azureml_gateway::publish::assets::ASSETS;
 use emulator::{Emulator, Settings};
 use serde_json::{Value, json};
-use support::{Gateway, Options, Reply, render, send};
+use support::{Gateway, Options, render};
 
-/// What a page may do: load its own files, ask its own origin.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-
-/// The shipped policy in front of an emulator, its portal at `path`.
-struct Portal {
-    gateway: Gateway,
-    path: &'static str,
-    _emulator: Emulator,
-}
-
-impl Portal {
-    fn at(path: &'static str) -> Self {
-        Self::with(path, |_| {})
-    }
-
-    fn with(path: &'static str, change: impl FnOnce(&mut Value)) -> Self {
-        let key = "backend-key";
-        let emulator = Emulator::start(Settings::demo(key)).unwrap();
-        let text = fs::read_to_string(root().join("envoy/policy.json")).unwrap();
-        let mut policy: Value = serde_json::from_str(&text).unwrap();
-        policy["portal"]["path"] = json!(path);
-        policy["apis"][0]["serviceUrl"] = json!(format!("http://{}", emulator.address()));
-        let subscriptions = policy["subscriptions"].as_array_mut().unwrap();
-        let unlimited = subscriptions.iter_mut().find(|one| one["name"] == "unlimited-demo");
-        unlimited.unwrap()["allowTracing"] = json!(true);
-        change(&mut policy);
-        let ecds = render(Path::new(env!("CARGO_BIN_EXE_gatewayctl")), &policy.to_string());
-        let env = vec![("AZUREML_DEMO_KEY".into(), key.into())];
-        let options = Options { env, ..Options::new(ecds.unwrap()) };
-        Self { gateway: Gateway::start(&options).unwrap(), path, _emulator: emulator }
-    }
-
-    /// Plays a flow in the browser.
-    fn play(&self, flow: &str) {
-        let pictures = Pictures::new(flow);
-        let mut node = node();
-        node.arg(root().join("tests/portal").join(flow)).stdin(Stdio::null());
-        node.env("GATEWAY", format!("http://127.0.0.1:{}", self.gateway.http_port()));
-        node.env("PORTAL", self.path).env("CHROMIUM", chromium()).env("PICTURES", &pictures.folder);
-        // The gateway is here.
-        node.env("NO_PROXY", "127.0.0.1");
-        let output = node.output().unwrap();
-        let said = [output.stdout, output.stderr].map(|b| String::from_utf8_lossy(&b).into_owned());
-        assert!(output.status.success(), "{flow}: {}\n{}", output.status, said.concat());
-    }
-
-    fn get(&self, file: &str, headers: &str) -> Reply {
-        let raw = format!(
-            "GET /{}/{file} HTTP/1.1\r\nHost: gateway\r\n{headers}Connection: close\r\n\r\n",
-            self.path
-        );
-        send(self.gateway.http_port(), raw.as_bytes()).unwrap()
-    }
-}
-
-/// Where a flow's pictures go.
-struct Pictures {
-    folder: PathBuf,
-    kept: bool,
-}
-
-impl Pictures {
-    fn new(flow: &str) -> Self {
-        let kept = env::var_os("PICTURES").filter(|folder| !folder.is_empty());
-        let folder = kept.clone().map_or_else(
-            || env::temp_dir().join(format!("portal-{flow}-{}", std::process::id())),
-            PathBuf::from,
-        );
-        fs::create_dir_all(&folder).unwrap();
-        Self { folder, kept: kept.is_some() }
-    }
-}
-
-impl Drop for Pictures {
-    fn drop(&mut self) {
-        if !self.kept {
-            let _ = fs::remove_dir_all(&self.folder);
-        }
-    }
-}
+const BACKEND_KEY: &str = "backend-key";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).into()
 }
 
-fn node() -> Command {
-    let driver = root().join("tests/portal/node_modules/playwright-core");
-    assert!(driver.exists(), "{} is missing: run `make browser`", driver.display());
-    let runs = Command::new("node").arg("--version").stdout(Stdio::null()).status();
+/// Starts the demo, changed, and runs a scenario against the portal at `path`.
+fn run(scenario: &str, path: &str, change: impl FnOnce(&mut Value)) {
+    let emulator = Emulator::start(Settings::demo(BACKEND_KEY)).unwrap();
+    let file = root().join("envoy/policy.json");
+    let mut policy: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    policy["apis"][0]["serviceUrl"] = json!(format!("http://{}", emulator.address()));
+    change(&mut policy);
+    let gatewayctl = Path::new(env!("CARGO_BIN_EXE_gatewayctl"));
+    let options = Options {
+        env: vec![("AZUREML_DEMO_KEY".into(), BACKEND_KEY.into())],
+        ..Options::new(render(gatewayctl, &policy.to_string()).unwrap())
+    };
+    let gateway = Gateway::start(&options).unwrap();
+    let portal = format!("http://127.0.0.1:{}/{path}/", gateway.http_port());
+    drive(scenario, &portal, &emulator.address().to_string());
+}
+
+fn drive(scenario: &str, portal: &str, backend: &str) {
+    let folder = root().join("tests/portal");
     assert!(
-        runs.is_ok_and(|status| status.success()),
-        "node does not run: install Node 20.19 or later"
+        folder.join("node_modules/playwright-core").exists(),
+        "the driver of the browser is missing: `make browser` gets it"
     );
-    Command::new("node")
-}
-
-/// CHROMIUM, else `chromium` of the PATH.
-fn chromium() -> PathBuf {
-    let named = env::var_os("CHROMIUM").map_or_else(|| PathBuf::from("chromium"), PathBuf::from);
-    let folders = env::var_os("PATH").unwrap_or_default();
-    let mut places = env::split_paths(&folders).map(|folder| folder.join(&named));
-    places.find(|place| place.is_file()).unwrap_or_else(|| {
+    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned());
+    let known = Command::new(&chromium).arg("--version").stdin(Stdio::null()).output();
+    if let Err(error) = known {
         panic!(
-            "no browser at {}: run `make browser`, or `apt-get install chromium` as root, or name one by CHROMIUM",
-            named.display()
-        )
-    })
-}
-
-#[test]
-fn guides_call_is_tried_from_the_list_of_apis() {
-    Portal::at("portal").play("try_it.mjs");
-}
-
-#[test]
-fn usage_follows_the_calls_while_they_are_made() {
-    Portal::at("portal").play("usage.mjs");
-}
-
-#[test]
-fn pages_fit_a_phone_and_need_no_mouse_wherever_the_portal_is() {
-    Portal::at("developers/here").play("phone.mjs");
-}
-
-#[test]
-fn text_of_a_policy_runs_nothing_and_a_bearer_key_is_sent_as_one() {
-    let portal = Portal::with("portal", |policy| {
-        let text = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>\
-                    [a](javascript:document.title='run') **bold**";
-        policy["apis"][0]["subscriptionKeyParameterNames"] = json!({ "header": "Authorization" });
-        for (place, member) in [
-            ("/apis/0", "displayName"),
-            ("/apis/0", "description"),
-            ("/apis/0/operations/0", "displayName"),
-            ("/apis/0/operations/0", "description"),
-            ("/apis/0/operations/0/templateParameters/0", "description"),
-            ("/products/0", "displayName"),
-            ("/products/0", "description"),
-            ("/subscriptions/0", "displayName"),
-        ] {
-            policy.pointer_mut(place).unwrap()[member] = json!(text);
-        }
-    });
-    portal.play("hostile.mjs");
-}
-
-#[test]
-fn every_file_is_served_as_what_it_is_and_may_do_nothing_else() {
-    let portal = Portal::at("portal");
-    for file in ASSETS {
-        let reply = portal.get(file, "");
-        let read = fs::read(root().join("dist/portal").join(file)).unwrap();
-        assert!(reply.status == 200 && reply.body == read, "{file}: {}", reply.status);
-        let kind = match file.rsplit('.').next().unwrap() {
-            "html" => "text/html; charset=utf-8",
-            "js" => "text/javascript; charset=utf-8",
-            "css" => "text/css; charset=utf-8",
-            "svg" => "image/svg+xml",
-            other => panic!("{file}: what is {other}?"),
-        };
-        for (header, expected) in [
-            ("content-type", kind),
-            ("content-security-policy", CONTENT_SECURITY_POLICY),
-            ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "no-referrer"),
-        ] {
-            assert_eq!(reply.header(header).as_deref(), Some(expected), "{file}: {header}");
-        }
+            "the portal's tests need Chromium, and `{chromium}` is: {error}. `make browser` \
+                installs Debian's; CHROMIUM=/path/to/chromium uses another"
+        );
     }
-    // One address for readers and programs: a cache must keep them apart.
-    let page = portal.get("usage", "Accept: text/html\r\n");
-    assert_eq!((page.status, page.header("vary").as_deref()), (200, Some("accept")));
+    let driven = Command::new("node")
+        .args(["drive.mjs", scenario])
+        .current_dir(folder)
+        .env("PORTAL", portal)
+        .env("BACKEND", backend)
+        .env("CHROMIUM", chromium)
+        .stdin(Stdio::null())
+        .output();
+    let driven = driven.unwrap_or_else(|error| panic!("`node`, which drives the browser: {error}"));
+    let said =
+        [driven.stdout, driven.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(driven.status.success(), "{scenario}: {}\n{}", driven.status, said.concat());
+}
+
+#[test]
+fn the_guides_call_is_tried_from_the_list_to_the_eight_counts() {
+    run("guide", "portal", |_| {});
+}
+
+#[test]
+fn refusals_are_shown_as_they_are_and_the_sixth_call_says_when_to_come_back() {
+    run("refusals", "portal", |_| {});
+}
+
+#[test]
+fn usage_is_five_of_five_and_follows_calls() {
+    run("usage", "portal", |_| {});
+}
+
+#[test]
+fn the_backends_url_is_shown_to_a_subscription_with_tracing_alone() {
+    run("tracing", "portal", |policy| {
+        policy["subscriptions"][0]["allowTracing"] = json!(false);
+        policy["subscriptions"][1]["allowTracing"] = json!(true);
+    });
+}
+
+#[test]
+fn the_call_as_code_does_the_call_whatever_was_typed() {
+    run("code", "portal", |_| {});
+}
+
+#[test]
+fn the_keyboard_alone_is_enough() {
+    run("keyboard", "portal", |_| {});
+}
+
+#[test]
+fn it_is_readable_for_everybody_on_a_phone_and_in_the_dark() {
+    run("readable", "portal", |_| {});
+}
+
+#[test]
+fn a_moved_portal_works_and_text_of_a_policy_is_never_run() {
+    run("moved", "dev/portal", |policy| {
+        policy["portal"]["path"] = json!("dev/portal");
+        let hostile =
+            r#"<img src="x" onerror="document.title='run'"><script>document.title='run'</script>"#;
+        policy["apis"][0]["displayName"] = json!(hostile);
+        policy["apis"][0]["path"] = json!("ml/hashing");
+        policy["apis"][0]["subscriptionKeyParameterNames"] = json!({ "header": "Authorization" });
+        let operation = &mut policy["apis"][0]["operations"][0];
+        operation["displayName"] = json!(hostile);
+        operation["description"] = json!(hostile);
+        operation["templateParameters"][0]["description"] =
+            json!(format!("{hostile} ![](https://elsewhere.example/x.png)"));
+        policy["products"][0]["description"] = json!(hostile);
+        policy["subscriptions"][0]["displayName"] = json!(hostile);
+    });
+}
+
+/// With PICTURES set to a folder, that is where they go: `make pictures`.
+#[test]
+fn pictures_are_made_from_real_calls() {
+    run("pictures", "portal", |_| {});
 }

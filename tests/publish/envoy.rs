@@ -1,9 +1,10 @@
 //! The portal through a real Envoy: documents, files, and what a change of the policy does to them.
 
+use azureml_gateway::publish::assets::ASSETS;
 use serde_json::{Value, json};
 use support::Reply;
 
-use crate::{Demo, compiled, demo_policy, published, resource};
+use crate::{Demo, compiled, demo_policy, published, resource, root};
 
 fn document(reply: &Reply) -> Value {
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -44,25 +45,46 @@ fn documents_are_served_to_everybody_and_follow_the_policy() {
 #[test]
 fn files_are_the_routes_own_and_no_caller_chooses_one() {
     let demo = Demo::start(|_| {});
-    let file = |target, headers| {
+    // A file of the console goes out compressed, as it lies there.
+    let on_disk = |file: &str| {
+        let folder = root().join("dist/portal");
+        std::fs::read(folder.join(file))
+            .or_else(|_| std::fs::read(folder.join(format!("{file}.gz"))))
+            .unwrap_or_else(|error| panic!("{file}: {error}"))
+    };
+    let served = |target: &str, headers: &str, file: &str| {
         let reply = demo.get(target, headers);
-        (reply.status, reply.text())
+        assert_eq!(reply.status, 200, "{target}: {}", reply.text());
+        assert!(reply.body == on_disk(file), "{target} is {file}");
+        let policy = reply.header("content-security-policy").unwrap_or_default();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{target}: {policy}");
+        assert!(!policy.contains("unsafe"), "{target}: {policy}");
+        assert_eq!(reply.header("x-content-type-options").as_deref(), Some("nosniff"), "{target}");
+        assert_eq!(reply.header("referrer-policy").as_deref(), Some("no-referrer"), "{target}");
+        reply.header("content-type").unwrap_or_default()
     };
-    let own = |name: &str| {
-        let path = crate::root().join("dist/portal").join(name);
-        (200, std::fs::read_to_string(path).unwrap())
-    };
-    assert_eq!(file("/portal/", ""), own("index.html"));
-    assert_eq!(file("/portal/index.html?x=1", ""), own("index.html"));
+    for file in ASSETS {
+        let kind = match file.rsplit('.').next() {
+            Some("html") => "text/html; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            _ => "image/svg+xml",
+        };
+        assert_eq!(served(&format!("/portal/{file}"), "", file), kind, "{file}");
+    }
+    served("/portal/", "", "index.html");
+    served("/portal/index.html?x=1", "", "index.html");
     let html = "Accept: application/json;q=0.5, TEXT/HTML;q=0.1\r\n";
-    assert_eq!(file("/portal/usage", html), own("usage.html"));
-    assert_eq!(demo.request("HEAD", "/portal/", "", "").status, 200);
+    served("/portal/usage", html, "usage.html");
+    let head = demo.request("HEAD", "/portal/", "", "");
+    assert_eq!((head.status, head.body.len()), (200, 0));
     let redirect = demo.get("/portal?subscription-key=starter-demo-key", "");
     assert_eq!((redirect.status, redirect.header("location").as_deref()), (308, Some("portal/")));
     // A header of the client's is gone before anything is decided.
     let forged = "x-gateway-asset: index.html\r\n";
-    assert_eq!(file("/portal/page.js", forged), own("page.js"));
-    assert_eq!(file("/elsewhere", forged).0, 404);
+    served("/portal/portal.js", forged, "portal.js");
+    assert_eq!(demo.get("/elsewhere", forged).status, 404);
+    assert_eq!(demo.get("/portal/package.json", forged).status, 404);
     let call = demo.get("/azureml-demo/x", forged);
     assert_eq!(call.header("x-gateway-refusal").as_deref(), Some("operation_not_found"));
     assert!(demo.emulator.received().is_empty());
