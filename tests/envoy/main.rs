@@ -6,6 +6,7 @@
 
 mod flows;
 mod logs;
+mod memory;
 mod policies;
 mod protocols;
 mod statistics;
