@@ -85,3 +85,24 @@ fn every_limit_that_could_apply_is_listed_with_what_has_it() {
     assert_eq!(rows, expected);
     assert_eq!(usage["product"], Value::Null);
 }
+
+#[test]
+fn a_key_of_apis_over_https_alone_is_not_taken_over_http() {
+    let demo = Demo::start(|policy| {
+        let mut secure = policy["apis"][0].clone();
+        secure["name"] = json!("secure");
+        secure["path"] = json!("secure");
+        secure["protocols"] = json!(["https"]);
+        policy["apis"].as_array_mut().unwrap().push(secure);
+        policy["subscriptions"].as_array_mut().unwrap().push(json!({
+            "name": "careful", "scope": "/apis/secure", "primaryKey": { "value": "careful-key" },
+        }));
+    });
+    let refused = demo.get("/portal/usage", "Ocp-Apim-Subscription-Key: careful-key\r\n");
+    assert_eq!(
+        (refused.status, refused.header("x-gateway-refusal").as_deref()),
+        (403, Some("protocol_refused"))
+    );
+    assert!(!refused.text().contains("careful"), "{}", refused.text());
+    usage(&demo, "unlimited-demo-key");
+}
